@@ -1,0 +1,1 @@
+"""Speed and quality figures, as JSON under ``benchmarks/results``; never timed tests."""

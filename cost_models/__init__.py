@@ -1,0 +1,1 @@
+"""What does training on it cost, and is more training worth it?"""

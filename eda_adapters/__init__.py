@@ -1,0 +1,1 @@
+"""What does it cost in silicon? One adapter per tool, PDKs, SRAM macros, the flow."""

@@ -1,0 +1,1 @@
+"""What next? Generation, archive, constitution, gate, governor, report, command line."""

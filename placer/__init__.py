@@ -1,0 +1,1 @@
+"""Where does every macro go? Netlist model, file formats, cost, environment, learner, refinement, baselines."""
