@@ -1,1 +1,17 @@
-"""What is the accelerator? Verilog-2005 sources, the spec that parameterises them, elaboration."""
+"""What is the accelerator? Its spec, its Verilog-2005 sources, and elaboration of the one into the other."""
+
+from rtl.elaborate import Design, RtlError, elaborate, parameters
+from rtl.spec import AcceleratorSpec, SpecError
+from rtl.sram import SramShape, sram_blackbox, sram_model
+
+__all__ = [
+    "AcceleratorSpec",
+    "Design",
+    "RtlError",
+    "SpecError",
+    "SramShape",
+    "elaborate",
+    "parameters",
+    "sram_blackbox",
+    "sram_model",
+]

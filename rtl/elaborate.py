@@ -1,0 +1,177 @@
+"""From a spec to Verilog: the sources it uses, a top with literal parameters, and the SRAM macros."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from pyverilog.vparser.parser import ParseError, VerilogParser
+
+from rtl.spec import AcceleratorSpec
+from rtl.sram import SramShape, sram_model
+
+TOP = "accelerator"
+SOURCES = Path(__file__).parent / "verilog"
+
+
+class RtlError(ValueError):
+    """Verilog that does not parse; the message has file, line and what the parser met."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class Design:
+    """An elaborated accelerator.
+
+    Attributes:
+        top: the top module, which has no parameters.
+        sources: all Verilog files, those of the SRAM macros' behavioural models included.
+        sram_models: those of ``sources`` that synthesis replaces with black boxes.
+        parameters: the parameters that the top gives to ``gemm_accelerator``.
+        srams: how many macros of each shape the design has.
+        spec: the spec that it was made from.
+    """
+
+    top: str
+    sources: tuple[Path, ...]
+    sram_models: tuple[Path, ...]
+    parameters: Mapping[str, int]
+    srams: Mapping[SramShape, int]
+    spec: AcceleratorSpec
+
+    @property
+    def logic_sources(self) -> tuple[Path, ...]:
+        """The sources without the SRAM macros' models: what synthesis reads."""
+        return tuple(path for path in self.sources if path not in self.sram_models)
+
+
+def parameters(spec: AcceleratorSpec) -> dict[str, int]:
+    """The parameters of ``gemm_accelerator``: sizes, and widths of addresses that hold the deepest scratchpad."""
+    word_bits = (spec.words_per_bank - 1).bit_length()
+    deepest = max(spec.act_depth, spec.weight_depth, spec.result_depth)
+    lanes = max(spec.act_lanes, spec.weight_lanes, spec.result_lanes)
+    return {
+        "ROWS": spec.rows,
+        "COLS": spec.cols,
+        "BUS_BITS": spec.bus_bits,
+        "WORD_BITS": word_bits,
+        "VECTOR_BITS": max(word_bits + 2, (deepest - 1).bit_length()),
+        "LANE_BITS": max(1, (lanes - 1).bit_length()),
+        "ACT_GROUPS": spec.act_banks // spec.act_lanes,
+        "WEIGHT_GROUPS": spec.weight_banks // spec.weight_lanes,
+        "RESULT_GROUPS": spec.result_banks // (2 * spec.result_lanes),
+    }
+
+
+def elaborate(spec: AcceleratorSpec, out_dir: str | Path, sources: str | Path = SOURCES) -> Design:
+    """Write the Verilog of one accelerator into ``out_dir`` and check that it parses.
+
+    Args:
+        spec: what to build.
+        out_dir: folder for the files; it is made. Files there of the same name are replaced.
+        sources: folder of the parameterised Verilog files, each with one module of the file's name.
+
+    Raises:
+        RtlError: a source does not parse.
+    """
+    out = Path(out_dir)
+    out.mkdir(parents=True, exist_ok=True)
+    shape = SramShape(spec.words_per_bank, spec.bus_bits)
+    values = parameters(spec)
+    texts = {path.name: path.read_text() for path in sorted(Path(sources).glob("*.v"))}
+    texts["sram_bank.v"] = _bank(shape)
+    texts[f"{TOP}.v"] = _top(values, spec)
+    texts[f"{shape.module}.v"] = sram_model(shape)
+    written = tuple(_write(out / name, text) for name, text in texts.items())
+    check_syntax(written)
+    models = tuple(path for path in written if path.name == f"{shape.module}.v")
+    return Design(TOP, written, models, values, {shape: spec.macros}, spec)
+
+
+def check_syntax(paths: Sequence[Path]) -> None:
+    """Parse Verilog-2005 files with pyverilog; raise RtlError with file and line at the first that does not parse."""
+    parser = _parser()
+    for path in paths:
+        parser.lexer.filename = str(path)
+        parser.lexer.reset_lineno()
+        try:
+            parser.parse(path.read_text())
+        except ParseError as error:
+            where, _, what = str(error).partition(": ")
+            line = where.partition("line:")[2].partition(" ")[0]
+            where = f"{path}:{line}" if line else str(path)
+            raise RtlError(f"{where}: Verilog syntax error {what}; Verilog-2005 is expected") from error
+
+
+@cache
+def _parser() -> VerilogParser:
+    with tempfile.TemporaryDirectory() as tables:  # of the parser generator: about a second to make
+        return VerilogParser(outputdir=tables, debug=False)
+
+
+def _write(path: Path, text: str) -> Path:
+    partial = path.with_suffix(".partial")
+    partial.write_text(text)
+    os.replace(partial, path)
+    return path
+
+
+def _bank(shape: SramShape) -> str:
+    return f"""// A scratchpad bank: the SRAM macro of this design.
+module sram_bank (
+    input  wire clk,
+    input  wire ce,
+    input  wire we,
+    input  wire [{shape.address_bits - 1}:0] addr,
+    input  wire [{shape.bits - 1}:0] din,
+    output wire [{shape.bits - 1}:0] dout
+);
+    {shape.module} macro (
+        .clk(clk),
+        .ce(ce),
+        .we(we),
+        .addr(addr),
+        .din(din),
+        .dout(dout)
+    );
+endmodule
+"""
+
+
+def _top(values: Mapping[str, int], spec: AcceleratorSpec) -> str:
+    assigned = ",\n".join(f"        .{name}({value})" for name, value in values.items())
+    address = 1 + values["VECTOR_BITS"] + values["LANE_BITS"]
+    return f"""// The top of the design: {spec.rows} x {spec.cols} processing elements, {spec.macros} SRAM macros.
+module {TOP} (
+    input  wire clk,
+    input  wire rst,
+    input  wire bus_valid,
+    output wire bus_ready,
+    input  wire bus_write,
+    input  wire [{address}:0] bus_addr,
+    input  wire [{spec.bus_bits - 1}:0] bus_wdata,
+    output wire bus_rvalid,
+    output wire [{spec.bus_bits - 1}:0] bus_rdata,
+    output wire irq
+);
+    gemm_accelerator #(
+{assigned}
+    ) core (
+        .clk(clk),
+        .rst(rst),
+        .bus_valid(bus_valid),
+        .bus_ready(bus_ready),
+        .bus_write(bus_write),
+        .bus_addr(bus_addr),
+        .bus_wdata(bus_wdata),
+        .bus_rvalid(bus_rvalid),
+        .bus_rdata(bus_rdata),
+        .irq(irq)
+    );
+endmodule
+"""

@@ -1,0 +1,166 @@
+"""What an accelerator is made of: the parameters that a person or the loop chooses, and what follows from them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+MAX_SIDE = 64
+MAX_GROUPS = 64
+BUS_WIDTHS = (32, 64, 128)
+BANK_WORDS = (64, 128, 256, 512, 1024, 2048)
+TABLE = "accelerator"
+
+
+class SpecError(ValueError):
+    """A spec that cannot be built; the message says what is wrong and what would be right."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class AcceleratorSpec:
+    """A weight-stationary systolic GEMM accelerator: int8 operands, int32 results.
+
+    Attributes:
+        rows, cols: processing elements along K and along N; multiples of the operands in a bus word.
+        act_banks, weight_banks: SRAM macros of the activation and weight scratchpads. A lane (bus_bits / 8 rows or
+            columns) needs one; a multiple of that makes the scratchpad deeper.
+        result_banks: SRAM macros of the result scratchpad. A lane (bus_bits / 32 columns) needs two, since one is
+            read while the other is written; a multiple of that makes it deeper.
+        words_per_bank: words of each SRAM macro.
+        bus_bits: width of the host's bus and of each SRAM macro's word.
+        clock_ns: the clock period that synthesis and timing aim at, in ns.
+    """
+
+    rows: int = 4
+    cols: int = 4
+    act_banks: int = 4
+    weight_banks: int = 4
+    result_banks: int = 8
+    words_per_bank: int = 256
+    bus_bits: int = 32
+    clock_ns: float = 2.0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name == "clock_ns":
+                if isinstance(value, bool) or not isinstance(value, int | float):
+                    raise SpecError(f"clock_ns is {value!r}: give a number of nanoseconds, as 2.0")
+                object.__setattr__(self, "clock_ns", float(value))
+            elif isinstance(value, bool) or not isinstance(value, int):
+                raise SpecError(f"{field.name} is {value!r}: give a whole number")
+        if not 0.1 <= self.clock_ns <= 1000.0:
+            raise SpecError(f"clock_ns is {self.clock_ns:g}: give a period from 0.1 to 1000 ns")
+        if self.bus_bits not in BUS_WIDTHS:
+            raise SpecError(f"bus_bits is {self.bus_bits}: give one of {_list(BUS_WIDTHS)}")
+        if self.words_per_bank not in BANK_WORDS:
+            raise SpecError(f"words_per_bank is {self.words_per_bank}: give one of {_list(BANK_WORDS)}")
+        for name in ("rows", "cols"):
+            side = getattr(self, name)
+            if side % self.operands_per_word or not 0 < side <= MAX_SIDE:
+                step = self.operands_per_word
+                raise SpecError(
+                    f"{name} is {side}: with bus_bits = {self.bus_bits} give a multiple of {step} from {step} to {MAX_SIDE}"
+                )
+        for name, unit in (
+            ("act_banks", self.act_lanes),
+            ("weight_banks", self.weight_lanes),
+            ("result_banks", 2 * self.result_lanes),
+        ):
+            banks = getattr(self, name)
+            if banks % unit or not 0 < banks <= unit * MAX_GROUPS:
+                raise SpecError(
+                    f"{name} is {banks}: with rows = {self.rows}, cols = {self.cols} and bus_bits = {self.bus_bits}"
+                    f" give a multiple of {unit} from {unit} to {unit * MAX_GROUPS}"
+                )
+
+    @property
+    def operands_per_word(self) -> int:
+        """The int8 operands in a bus word."""
+        return self.bus_bits // 8
+
+    @property
+    def results_per_word(self) -> int:
+        """The int32 results in a bus word."""
+        return self.bus_bits // 32
+
+    @property
+    def act_lanes(self) -> int:
+        """Words of an activation vector (one operand for each row), and banks that are read at once."""
+        return self.rows // self.operands_per_word
+
+    @property
+    def weight_lanes(self) -> int:
+        """Words of a weight vector (one operand for each column), and banks that are read at once."""
+        return self.cols // self.operands_per_word
+
+    @property
+    def result_lanes(self) -> int:
+        """Words of a result vector (one result for each column)."""
+        return self.cols // self.results_per_word
+
+    @property
+    def act_depth(self) -> int:
+        """Activation vectors that fit the scratchpad."""
+        return self.act_banks // self.act_lanes * self.words_per_bank
+
+    @property
+    def weight_depth(self) -> int:
+        """Weight vectors that fit the scratchpad."""
+        return self.weight_banks // self.weight_lanes * self.words_per_bank
+
+    @property
+    def result_depth(self) -> int:
+        """Result vectors that fit the scratchpad."""
+        return self.result_banks // self.result_lanes * self.words_per_bank
+
+    @property
+    def macros(self) -> int:
+        """The number of SRAM macros."""
+        return self.act_banks + self.weight_banks + self.result_banks
+
+    @property
+    def content_hash(self) -> str:
+        """A name for the spec that depends on its values alone: 16 hexadecimal digits."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
+
+    def to_toml(self) -> str:
+        """The spec as TOML text that ``from_toml`` reads back to an equal spec."""
+        return f"[{TABLE}]\n" + "".join(f"{name} = {value!r}\n" for name, value in asdict(self).items())
+
+    @classmethod
+    def from_toml(cls, path: str | Path) -> AcceleratorSpec:
+        """Read the table ``[accelerator]`` of a TOML file; what it leaves out has its default.
+
+        Raises:
+            SpecError: the file cannot be read, is no TOML, has another key, or its values make no accelerator.
+        """
+        try:
+            data = tomllib.loads(Path(path).read_text())
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+            raise SpecError(
+                f"{path}: cannot read the spec: {reason}; rtl/designs/default.toml is an example"
+            ) from error
+        except tomllib.TOMLDecodeError as error:
+            raise SpecError(f"{path}: not TOML: {error}; rtl/designs/default.toml is an example") from error
+        known = [field.name for field in fields(cls)]
+        table = data.get(TABLE)
+        if not isinstance(table, dict) or len(data) > 1:
+            raise SpecError(f"{path}: expected one table [{TABLE}] with the keys {', '.join(known)}")
+        for key in table:
+            if key not in known:
+                raise SpecError(f"{path}: unknown key {key!r}; the keys are {', '.join(known)}")
+        try:
+            return cls(**table)
+        except SpecError as error:
+            raise SpecError(f"{path}: {error}") from error
+
+
+def _list(values: tuple[int, ...]) -> str:
+    return ", ".join(map(str, values[:-1])) + f" or {values[-1]}"
