@@ -1,10 +1,11 @@
 """Any placement of hard macros to a legal one, with little movement; or the word that there is none.
 
-The work is done on an integer grid: the manufacturing grid when there is one, else 2^-20 um, on which macro edges are
-exact doubles, so that "no overlap" holds to the last bit. Four ways are combined: keep the relative order of the given
-placement (repaired where it has no room), insert macros one by one at the nearest free position in several orders, pack
-from corners in orders that learn from failure, and for few macros search all relative orders. Every packing is then
-improved by taking macros out and putting them back nearer, and by the linear programme of least movement.
+The work is done on an integer grid: the manufacturing grid when there is one, else 2^-20 um, on which macro
+edges are exact doubles, so that "no overlap" holds to the last bit. Four ways are combined: keep the relative
+order of the given placement (repaired where it has no room); insert macros one by one at the nearest free
+position, in several orders; pack from corners in orders that learn from failure; and for few macros search
+all relative orders. Every packing is then improved by taking macros out and putting them back nearer, and by the
+linear programme of least movement.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ EXACT_MACROS = 12
 """Up to this many movable macros the exact search is tried."""
 
 
-class Infeasible(InputError):
+class Infeasible(InputError):  # noqa: N818 (the field says "infeasible")
     """There is no legal placement, or none was found; the message says which."""
 
 
@@ -43,7 +44,7 @@ class _Scale:
     halo: int
 
     def up(self, value: FloatArray) -> Int64Array:
-        """Least grid value that is not below; leaves room for rounding unless ``value`` is on the grid exactly."""
+        """Least grid value not below ``value``; leaves room for rounding unless it is on the grid exactly."""
         return self._round(value, 1.0)
 
     def down(self, value: FloatArray) -> Int64Array:
@@ -74,7 +75,7 @@ def legalise(
     """A legal placement of the hard macros near the given one; a legal one is returned as it is.
 
     Args:
-        netlist: what is placed. Fixed macros stay, soft macros and ports are left alone, orientations are kept.
+        netlist: what is placed. Fixed macros stay; soft macros, ports and orientations are left alone.
         placement: where the macros would like to be; overlaps and positions outside the canvas are allowed.
         halo: um by which each hard macro is inflated on each side against other hard macros.
         grid: manufacturing grid in um for the lower left corners of the macros.
@@ -111,9 +112,7 @@ def legalise(
     raise Infeasible(f"{netlist.name}: macros cannot be placed legally: {left[0]}")
 
 
-def _check_input(
-    netlist: Netlist, placement: Placement, hard: IntArray, fences: Mapping[str, Rect] | None
-) -> None:
+def _check_input(netlist: Netlist, placement: Placement, hard: IntArray, fences: Mapping[str, Rect] | None) -> None:
     """Refuse what no movement can repair."""
     if not np.isfinite(placement.position[hard]).all():
         bad = hard[~np.isfinite(placement.position[hard]).all(1)][0]
@@ -137,7 +136,7 @@ def _packing(
     edge_halo: bool,
     extra: int,
 ) -> Packing:
-    """The problem on the integer grid: macros inflated by their halos, fixed macros and blockages as obstacles."""
+    """The problem on the integer grid: macros with their halos; fixed macros and blockages as obstacles."""
     halo = scale.halo
     real = netlist.node_size[movable]  # [M, 2] um
     size = scale.up(real) + 2 * halo + extra
@@ -167,18 +166,15 @@ def _packing(
     return Packing(size, low, high, np.clip(target, low, high), np.concatenate(blocks))
 
 
-def _centres(
-    netlist: Netlist, movable: IntArray, packing: Packing, corner: Int64Array, scale: _Scale
-) -> FloatArray:
+def _centres(netlist: Netlist, movable: IntArray, packing: Packing, corner: Int64Array, scale: _Scale) -> FloatArray:
     """Corners on the integer grid to centres in um, [M, 2]."""
+    half: FloatArray = netlist.node_size[movable] / 2
     if scale.manufacturing:
-        return (corner + scale.halo) * scale.unit + netlist.node_size[movable] / 2
-    return (2 * corner + packing.size) * (scale.unit / 2)  # exact: the unit is a power of two
+        return np.asarray((corner + scale.halo) * scale.unit + half, np.float64)
+    return np.asarray((2 * corner + packing.size) * (scale.unit / 2), np.float64)  # exact: a power of two
 
 
-def _settle(
-    netlist: Netlist, position: FloatArray, hard: IntArray, halo: float, edge_halo: bool
-) -> FloatArray:
+def _settle(netlist: Netlist, position: FloatArray, hard: IntArray, halo: float, edge_halo: bool) -> FloatArray:
     """Move macros that abut on a manufacturing grid by last bits until doubles see no overlap, in a copy."""
     position = position.copy()
     margin = halo if edge_halo else 0.0
@@ -186,7 +182,7 @@ def _settle(
     half = netlist.node_size / 2
     for sign in (1.0, -1.0):
         for d in range(2):
-            # Seen from this side, centres increase; a macro must not reach below the upper edges of earlier ones.
+            # Seen from this side, centres increase: keep each macro above the upper edges of earlier ones.
             at = sign * position[hard, d]
             order = np.argsort(at, kind="stable")
             edge = sign * (0.0 if sign > 0 else limit[d])
@@ -224,9 +220,7 @@ def _solve(packing: Packing, seed: int, effort: int) -> Int64Array:
     share = float(size.prod(1).sum() / room.astype(np.float64).prod())
     if share > 1:
         raise Infeasible(f"the macros need {share:.3f} times the area that there is")
-    found = [
-        c for c in (compact(packing, packing.target, rounds) for rounds in (10 * len(size),)) if c is not None
-    ]
+    found = [c for c in (compact(packing, packing.target, rounds) for rounds in (10 * len(size),)) if c is not None]
     orders = _orders(packing)
     ones = np.ones_like(size)
     for order in orders:

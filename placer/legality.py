@@ -1,6 +1,6 @@
 """Is a placement legal? Strict, to the last bit: an overlap by any positive amount is a violation.
 
-The edges of a macro are computed as the cost does: ``centre - size / 2`` and ``centre + size / 2`` in double precision.
+A macro's edges are computed as the cost does, ``centre - size / 2`` and ``centre + size / 2`` in doubles.
 Dimension letters: H hard macros, B blockages; see ``placer.netlist`` for N.
 """
 
@@ -18,7 +18,7 @@ Rect = tuple[float, float, float, float]
 """Lower x, lower y, upper x, upper y in um."""
 
 GRID_TOLERANCE_UM = 1e-9
-"""A corner counts as on the manufacturing grid when it is this close to it: grid lines are not exact doubles."""
+"""A corner this close to a line of the manufacturing grid is on it: the lines are not exact doubles."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Violation:
     Attributes:
         kind: what is violated.
         nodes: names of the macros concerned.
-        amount: by how much, in um (an overlap's smaller side, the distance outside, the distance from the grid).
+        amount: by how much, in um (an overlap's smaller side, the distance outside or from the grid).
     """
 
     kind: Literal["overlap", "outside", "blockage", "fence", "grid", "not-a-number"]
@@ -83,18 +83,18 @@ def violations(
             found.append(Violation("overlap", pair, float(depth[j].min())))
     for x1, y1, x2, y2 in blockages:
         depth = np.minimum(high - (x1, y1), (x2, y2) - low)  # [H, 2] um
-        for i in np.flatnonzero((depth > 0).all(1) & ~fixed):
-            found.append(Violation("blockage", (names[hard[i]],), float(depth[i].min())))
-    for i, node in enumerate(hard):
-        if fences and names[node] in fences and not fixed[i]:
+        for k in np.flatnonzero((depth > 0).all(1) & ~fixed):
+            found.append(Violation("blockage", (names[hard[k]],), float(depth[k].min())))
+    for m, node in enumerate(hard):
+        if fences and names[node] in fences and not fixed[m]:
             x1, y1, x2, y2 = fences[names[node]]
-            beyond = float(np.maximum((x1, y1) - low[i], high[i] - (x2, y2)).max())
+            beyond = float(np.maximum((x1, y1) - low[m], high[m] - (x2, y2)).max())
             if beyond > 0:
                 found.append(Violation("fence", (names[node],), beyond))
     if grid is not None:
         off = np.abs(low - np.round(low / grid) * grid).max(1)  # [H] um
-        for i in np.flatnonzero((off > GRID_TOLERANCE_UM) & ~fixed):
-            found.append(Violation("grid", (names[hard[i]],), float(off[i])))
+        for k in np.flatnonzero((off > GRID_TOLERANCE_UM) & ~fixed):
+            found.append(Violation("grid", (names[hard[k]],), float(off[k])))
     return found
 
 

@@ -1,8 +1,8 @@
 """Rectangles on an integer grid: the nearest free position, and orders of insertion that end in a packing.
 
-The search for the nearest free position is exact: the lower left corner of a rectangle must stay out of one open
-rectangle per obstacle, and a nearest point outside a union of rectangles has its x at the target's or at an obstacle's
-edge, and its y likewise.
+The search for the nearest free position is exact: the lower left corner of a rectangle must stay out of one
+open rectangle per obstacle, and a nearest point outside a union of rectangles has its x at the target's or at
+an obstacle's edge, and its y likewise.
 
 Dimension letters: M movable rectangles, K obstacles. All lengths are int64 grid units.
 """
@@ -27,8 +27,8 @@ class Packing:
         size: width and height.
         low, high: range of each lower left corner.
         target: where each lower left corner would like to be.
-        blocks: obstacles; a rectangle must not share interior points with ``x1, y1, x2, y2``. An obstacle may have
-            a negative extent (halos may reach into blockages): it then forbids fewer positions.
+        blocks: obstacles; a rectangle must not share interior points with ``x1, y1, x2, y2``. An obstacle may
+            have a negative extent (halos may reach into blockages): it then forbids fewer positions.
     """
 
     size: Int64Array  # [M, 2]
@@ -124,7 +124,7 @@ def insert_in_order(
         order: the rectangles in order of insertion, [M].
 
     Returns:
-        Positions [M, 2]; the rectangles that found no place, in the first entries of [M]; and how many these are.
+        Positions [M, 2]; the rectangles that found no place, first in an array [M]; and how many these are.
     """
     total = len(order)
     boxes = np.empty((total + len(blocks), 4), np.int64)
@@ -163,8 +163,8 @@ def search_orders(
 ) -> tuple[Int64Array, bool]:
     """Orders of insertion until all rectangles find a place: what failed goes earlier ("squeaky wheel").
 
-    An order is kept when the area that it leaves out is no more than before; otherwise the search goes on from the
-    last one kept. Every round also exchanges a few random neighbours in the order.
+    An order is kept when the area that it leaves out is no more than before; otherwise the search goes on
+    from the last one kept. Every round also exchanges a few random neighbours in the order.
 
     Args:
         size, low, high, goal, cost, blocks: as in ``insert_in_order``.

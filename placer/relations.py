@@ -1,8 +1,8 @@
-"""Who is left of whom, who is below whom: constraint graphs of rectangles, their repair and their exact search.
+"""Who is left of whom, who is below whom: constraint graphs of rectangles, their repair and exact search.
 
-Each pair of rectangles is separated either in x or in y. With the pairs assigned, the least movement in x and in y are
-two linear programmes. Moving pairs from the graph that has no room to the other one is the repair of Cong and Xie
-("A robust mixed-size legalization and detailed placement algorithm", IEEE TCAD 27(8), 2008).
+Each pair of rectangles is separated either in x or in y. With the pairs assigned, the least movement in x and
+in y are two linear programmes. Moving pairs from the graph without room to the other one is the repair of Cong
+and Xie ("A robust mixed-size legalization and detailed placement algorithm", IEEE TCAD 27(8), 2008).
 
 Dimension letters: M movable rectangles, K obstacles, R = M + K of both (movable first), C constraints.
 """
@@ -40,7 +40,7 @@ def separate(
         movable: M.
 
     Returns:
-        in_x [R, R]: the pair is separated in x, else in y; and the orders of the centres in x and in y, each [R].
+        in_x [R, R], the pair is separated in x, else in y; the orders of the centres in x and in y, [R].
     """
     total = len(corner)
     centre = 2 * corner + size
@@ -77,7 +77,8 @@ def earliest_latest(
         movable: M; obstacles constrain only movable rectangles.
 
     Returns:
-        The least and the greatest corner of each rectangle, [R]; the pairs can be kept when no least exceeds a greatest.
+        The least and the greatest corner of each rectangle, [R]; there is room when no least exceeds a
+        greatest.
     """
     total = len(order)
     least, most = low.copy(), high.copy()
@@ -180,7 +181,7 @@ def needed_pairs(related: BoolArray, order: Int64Array, movable: int) -> Int64Ar
 def least_movement(
     pairs: Int64Array, size: Int64Array, goal: Int64Array, low: Int64Array, high: Int64Array
 ) -> NDArray[np.float64]:
-    """Minimise the summed ``|x - goal|`` subject to ``x[lower] + size[lower] <= x[upper]`` and ranges, by HiGHS.
+    """Minimise the summed ``|x - goal|`` with ``x[lower] + size[lower] <= x[upper]`` and ranges, by HiGHS.
 
     Args:
         pairs: (lower, upper), [C, 2].
@@ -201,9 +202,9 @@ def least_movement(
     model.row_lower_ = np.r_[size[pairs[:, 0]] / scale, goal / scale]
     model.row_upper_ = np.r_[np.full(len(pairs), np.inf), goal / scale]
     model.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
-    model.a_matrix_.start_ = np.r_[
-        2 * np.arange(len(pairs)), 2 * len(pairs) + 3 * np.arange(total + 1)
-    ].astype(np.int32)
+    model.a_matrix_.start_ = np.r_[2 * np.arange(len(pairs)), 2 * len(pairs) + 3 * np.arange(total + 1)].astype(
+        np.int32
+    )
     nodes = np.arange(total)
     model.a_matrix_.index_ = np.r_[
         pairs[:, ::-1].ravel(), np.stack([nodes, nodes + total, nodes + 2 * total], 1).ravel()
@@ -239,9 +240,7 @@ def compact(packing: Packing, position: Int64Array, rounds: int = 0) -> Int64Arr
         least, most = earliest_latest(related, order, size[:, d], low[:, d], high[:, d], movable)
         if (least > most).any():
             return None
-        solved = least_movement(
-            needed_pairs(related, order, movable), size[:, d], goal[:, d], low[:, d], high[:, d]
-        )
+        solved = least_movement(needed_pairs(related, order, movable), size[:, d], goal[:, d], low[:, d], high[:, d])
         start = np.clip(np.round(solved), low[:, d], high[:, d]).astype(np.int64)
         start[movable:] = low[movable:, d]
         # Rounding and tolerance may leave small overlaps: push up along the order, but never past ``most``.
@@ -254,7 +253,7 @@ def compact(packing: Packing, position: Int64Array, rounds: int = 0) -> Int64Arr
 def _tighten(
     least: Int64Array, most: Int64Array, size: Int64Array, state: NDArray[np.int8], total: int, movable: int
 ) -> bool:
-    """Propagate the decided pairs to the ranges of the corners, in place; false when a range becomes empty."""
+    """Propagate the decided pairs to the corners' ranges, in place; false when a range becomes empty."""
     changed = True
     while changed:
         changed = False
@@ -280,7 +279,7 @@ def _tighten(
 def exact_search(
     size: Int64Array, low: Int64Array, high: Int64Array, movable: int, limit: int
 ) -> tuple[int, Int64Array]:
-    """Depth-first search over the relation of every pair (left, right, below, above), most constrained pair first.
+    """Depth-first search over the relation of every pair (left, right, below, above), most constrained first.
 
     Args:
         size, low, high: of all rectangles, [R, 2]; obstacles have low = high.

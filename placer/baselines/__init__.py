@@ -1,0 +1,1 @@
+"""Placers to compare with: random, greedy packing, force-directed, simulated annealing."""
