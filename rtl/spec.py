@@ -65,7 +65,8 @@ class AcceleratorSpec:
             if side % self.operands_per_word or not 0 < side <= MAX_SIDE:
                 step = self.operands_per_word
                 raise SpecError(
-                    f"{name} is {side}: with bus_bits = {self.bus_bits} give a multiple of {step} from {step} to {MAX_SIDE}"
+                    f"{name} is {side}: with bus_bits = {self.bus_bits}"
+                    f" give a multiple of {step} from {step} to {MAX_SIDE}"
                 )
         for name, unit in (
             ("act_banks", self.act_lanes),

@@ -1,0 +1,142 @@
+"""Exactly the cycles that the RTL takes for a product, in closed form.
+
+The cycle counter of the accelerator runs from the cycle after the start command to the cycle in which it is done.
+``rtl/verilog/sequencer.v`` says what happens when; with T = ceil(K / rows) * ceil(N / cols) tiles:
+
+    check    max(ceil(K / rows), ceil(N / cols)) + 1        counts tiles to see whether the product fits
+    fill     rows                                           the first tile's weights are shifted in
+    compute  T * M                                          a vector of activations in each cycle
+    stall    (T - 1) * (period - M)                         period = max(M rounded up to even, 2 * rows)
+    drain    rows + cols + 5                                the last vector passes the array and is written
+
+Loading operands and reading results over the bus is not in it: the bus works beside the array, and whoever plans
+the transfers adds them (``bus_words``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rtl import AcceleratorSpec
+
+
+class ProductError(ValueError):
+    """A product that the accelerator refuses: a size is not positive or the operands do not fit its scratchpads."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class CycleBreakdown:
+    """Where the cycles of one product go, and what its SRAM macros are asked for.
+
+    Attributes:
+        m, k, n: the product's sizes.
+        compute: cycles in which an activation vector enters the array.
+        stall: cycles in which the array waits: for weights, or for the parity of the result banks.
+        fill: cycles for the first tile's weights.
+        drain: cycles until the last result is written.
+        control: cycles in which the sequencer checks the sizes.
+        act_reads, weight_reads, result_reads, result_writes: accesses of SRAM macros by the array, in words of
+            bus_bits bits.
+        pes: processing elements.
+    """
+
+    m: int
+    k: int
+    n: int
+    compute: int
+    stall: int
+    fill: int
+    drain: int
+    control: int
+    act_reads: int
+    weight_reads: int
+    result_reads: int
+    result_writes: int
+    pes: int
+
+    @property
+    def total(self) -> int:
+        """All cycles: what the RTL's counter shows."""
+        return self.compute + self.stall + self.fill + self.drain + self.control
+
+    @property
+    def macs(self) -> int:
+        """The multiply-accumulate operations of the product."""
+        return self.m * self.k * self.n
+
+    @property
+    def utilisation(self) -> float:
+        """The part of the array's multiply-accumulate slots that the product uses, 0 to 1."""
+        return self.macs / (self.total * self.pes)
+
+
+def check_product(spec: AcceleratorSpec, m: int, k: int, n: int) -> None:
+    """Raise ProductError with what the RTL would refuse an m x k by k x n product at base addresses 0 for."""
+    if min(m, k, n) < 1:
+        raise ProductError(f"the product {m} x {k} x {n} has a size below 1")
+    needs = (
+        ("activation", m * -(-k // spec.rows), spec.act_depth),
+        ("weight", k * -(-n // spec.cols), spec.weight_depth),
+        ("result", (m + m % 2) * -(-n // spec.cols), spec.result_depth),
+    )
+    for name, need, depth in needs:
+        if need > depth:
+            raise ProductError(
+                f"the product {m} x {k} x {n} needs {need} {name} vectors and the scratchpad holds {depth}:"
+                " split it, or give the spec more banks or words"
+            )
+
+
+def cycle_breakdown(
+    spec: AcceleratorSpec, m: int, k: int, n: int, accumulate: bool = False, fits: bool = True
+) -> CycleBreakdown:
+    """The cycles and SRAM accesses of the product of an m x k and a k x n matrix.
+
+    Args:
+        spec: the accelerator.
+        m, k, n: sizes of the product.
+        accumulate: the results are added to those in the scratchpad.
+        fits: raise ProductError if the scratchpads cannot hold the product; false: count as if they could.
+
+    Raises:
+        ProductError: a size is below 1, or, with ``fits``, the RTL would refuse the product.
+    """
+    if fits:
+        check_product(spec, m, k, n)
+    elif min(m, k, n) < 1:
+        raise ProductError(f"the product {m} x {k} x {n} has a size below 1")
+    k_tiles = -(-k // spec.rows)
+    n_tiles = -(-n // spec.cols)
+    tiles = k_tiles * n_tiles
+    period = max(m + m % 2, 2 * spec.rows)
+    summed_tiles = tiles if accumulate else tiles - n_tiles
+    return CycleBreakdown(
+        m=m,
+        k=k,
+        n=n,
+        compute=tiles * m,
+        stall=(tiles - 1) * (period - m),
+        fill=spec.rows,
+        drain=spec.rows + spec.cols + 5,
+        control=max(k_tiles, n_tiles) + 1,
+        act_reads=n_tiles * m * -(-k // spec.operands_per_word),
+        weight_reads=k * -(-n // spec.operands_per_word),
+        result_reads=summed_tiles * m * spec.result_lanes,
+        result_writes=tiles * m * spec.result_lanes,
+        pes=spec.rows * spec.cols,
+    )
+
+
+def cycles(spec: AcceleratorSpec, m: int, k: int, n: int) -> int:
+    """The RTL's cycles from start to done for an m x k by k x n product; ProductError where the RTL would refuse."""
+    return cycle_breakdown(spec, m, k, n).total
+
+
+def bus_words(spec: AcceleratorSpec, m: int, k: int, n: int) -> tuple[int, int, int]:
+    """Bus words, each a cycle, that load the activations, load the weights, and read the results of a product."""
+    load_act = m * -(-k // spec.operands_per_word)
+    load_weight = k * -(-n // spec.operands_per_word)
+    read_result = m * -(-n // spec.results_per_word)
+    return load_act, load_weight, read_result
