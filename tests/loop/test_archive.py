@@ -1,0 +1,53 @@
+"""The archive: whole generations only, equal digests for equal results."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from loop.archive import Archive, Generation, Metric
+
+
+def generation(number: int = 0, **changes: object) -> Generation:
+    base = Generation(
+        number=number, parent=number - 1 if number else None, status="kept", spec={"rows": 4}, budget=10,
+        verdict={"reason": "first"}, decision={"steps": 12}, stages={"synth": "gen-000/synth"},
+        metrics=[Metric(1, "finish__power__total", 0.1, "sta 2"), Metric(2, "finish__power__total", 0.3, "sta 2")],
+        curve=[(0, 1.5), (1, 1.25)], observations={"rl__seconds": 3.5},
+    )  # fmt: skip
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+def test_what_is_added_is_read_back(tmp_path: Path) -> None:
+    archive = Archive(tmp_path / "a.sqlite")
+    archive.add(generation(0))
+    archive.add(generation(1, status="rolled back"))
+    first, second = Archive(tmp_path / "a.sqlite").generations()
+    assert first == generation(0)
+    assert second.status == "rolled back"
+    assert first.mean("finish__power__total") == pytest.approx(0.2)
+    assert archive.best() == generation(0)
+
+
+def test_a_generation_is_added_whole_or_not_at_all(tmp_path: Path) -> None:
+    archive = Archive(tmp_path / "a.sqlite")
+    twice = [Metric(1, "x__y__z", 1.0, "t"), Metric(1, "x__y__z", 2.0, "t")]
+    with pytest.raises(sqlite3.IntegrityError):
+        archive.add(generation(0, metrics=twice))
+    assert archive.generations() == []
+    archive.add(generation(0))
+    assert len(archive.generations()) == 1
+
+
+def test_the_digest_covers_results_and_not_observations(tmp_path: Path) -> None:
+    def digest(name: str, **changes: object) -> str:
+        archive = Archive(tmp_path / name)
+        archive.add(generation(0, **changes))
+        return archive.digest()
+
+    assert digest("a") == digest("b", observations={"rl__seconds": 99.0})
+    assert digest("a2") != digest("c", curve=[(0, 1.5), (1, 1.26)])
+    assert digest("a3") != digest("d", status="failed")
