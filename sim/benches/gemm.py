@@ -1,0 +1,222 @@
+"""Is each product bit-exact and does it take the cycles that the model says, whatever happened before?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cocotb
+import numpy as np
+from cocotb.triggers import ClockCycles, FallingEdge
+
+from rtl.memory_map import ErrorCode, MemoryMap, Register, Space
+from sim import golden
+from sim.benches.host import Config, Host, operand
+
+
+def host_and_random(dut: Any) -> tuple[Host, np.random.Generator]:
+    """The host, and a random generator that every test begins anew from the seed."""
+    config = Config.load()
+    return Host(dut, config), np.random.default_rng(config.seed)
+
+
+@cocotb.test()
+async def random_products(dut: Any) -> None:
+    """Random products at random places, some accumulated onto random results."""
+    host, rng = host_and_random(dut)
+    await host.begin()
+    for m, k, n in host.config.products:
+        bases = random_bases(host, rng, m, k, n)
+        onto = None
+        if rng.random() < 0.3:
+            onto = rng.integers(-(2**31), 2**31, (m, n)).astype(np.int32)
+        await host.run(operand(rng, m, k), operand(rng, k, n), bases, onto)
+
+
+@cocotb.test()
+async def largest_sums(dut: Any) -> None:
+    """Sums of products of -128 and 127 only, as long as the weight scratchpad holds, keep every bit."""
+    host, _ = host_and_random(dut)
+    await host.begin()
+    spec = host.spec
+    k = min(spec.weight_depth, spec.act_depth // 2 * spec.rows, 8 * spec.rows + 3)
+    for a in (-128, 127):
+        for w in (-128, 127):
+            await host.run(np.full((2, k), a, np.int8), np.full((k, spec.cols), w, np.int8))
+
+
+@cocotb.test()
+async def back_to_back(dut: Any) -> None:
+    """The next product is loaded while one runs, and started at once when it is done."""
+    host, rng = host_and_random(dut)
+    await host.begin()
+    spec = host.spec
+    m, k, n = 2 * spec.rows + 1, spec.rows + 1, spec.cols + 1
+    bases = ((0, 0, 0), (spec.act_depth // 2, spec.weight_depth // 2, spec.result_depth // 2))
+    jobs = [(operand(rng, m, k), operand(rng, k, n), bases[i % 2]) for i in range(4)]
+    await host.load(*jobs[0][:2], *jobs[0][2][:2])
+    for i, (_, _, base) in enumerate(jobs):
+        await host.start(m, k, n, base)
+        if i + 1 < len(jobs):
+            await host.load(*jobs[i + 1][:2], *jobs[i + 1][2][:2])
+        if i:
+            await host.check(golden.product(*jobs[i - 1][:2]), jobs[i - 1][2][2])
+        await host.finish(m, k, n)
+    await host.check(golden.product(*jobs[-1][:2]), jobs[-1][2][2])
+
+
+@cocotb.test()
+async def reset_in_the_middle(dut: Any) -> None:
+    """A reset at any time stops the product, keeps the scratchpads, and leaves nothing behind."""
+    host, rng = host_and_random(dut)
+    await host.begin()
+    spec = host.spec
+    m, k, n = 2 * spec.rows + 3, 2 * spec.rows + 1, spec.cols + 2
+    act = operand(rng, m, k)
+    weight = operand(rng, k, n)
+    await host.load(act, weight)
+    for _ in range(4):
+        await host.start(m, k, n)
+        await ClockCycles(dut.clk, int(rng.integers(1, 6 * spec.rows + m)))
+        await host.reset()
+        assert await host.read(Register.STATUS) == 0, "the status is not idle after a reset"
+        marker = rng.integers(-(2**31), 2**31, (m, n)).astype(np.int32)
+        await host.transfer(golden.result_words(spec, marker))
+        await ClockCycles(dut.clk, 2 * (spec.rows + spec.cols) + 8)
+        await FallingEdge(dut.clk)
+        await host.check(marker)
+    await host.start(m, k, n)
+    await host.finish(m, k, n)
+    await host.check(golden.product(act, weight))
+
+
+@cocotb.test()
+async def illegal_products(dut: Any) -> None:
+    """A product that does not fit is refused with the reason, changes no result, and does no harm to the next."""
+    host, rng = host_and_random(dut)
+    await host.begin()
+    spec = host.spec
+    last_act, last_weight, last_result = spec.act_depth - 1, spec.weight_depth - 1, spec.result_depth - 2
+    cases = [
+        ((0, 1, 1), (0, 0, 0), ErrorCode.SIZE),
+        ((1, 0, 1), (0, 0, 0), ErrorCode.SIZE),
+        ((1, 1, 0), (0, 0, 0), ErrorCode.SIZE),
+        ((1 << 31, 1, 1), (0, 0, 0), ErrorCode.SIZE),
+        ((1, (1 << 20) + 1, 1), (0, 0, 0), ErrorCode.SIZE),
+        ((1, 1, (1 << 24) + 1), (0, 0, 0), ErrorCode.SIZE),
+        ((1, 1, 1), (1 << 24, 0, 0), ErrorCode.SIZE),
+        ((1, 1, 1), (0, 1 << 24, 0), ErrorCode.SIZE),
+        ((1, 1, 1), (0, 0, 1 << 24), ErrorCode.SIZE),
+        ((spec.act_depth + 1, 1, 1), (0, 0, 0), ErrorCode.ACTIVATIONS),
+        ((spec.act_depth, spec.rows + 1, 1), (0, 0, 0), ErrorCode.ACTIVATIONS),
+        ((2, 1, 1), (last_act, 0, 0), ErrorCode.ACTIVATIONS),
+        ((1, spec.rows + 1, 1), (last_act, 0, 0), ErrorCode.ACTIVATIONS),
+        ((1, spec.weight_depth + 1, 1), (0, 0, 0), ErrorCode.WEIGHTS),
+        ((1, spec.weight_depth, spec.cols + 1), (0, 0, 0), ErrorCode.WEIGHTS),
+        ((1, 2, 1), (0, last_weight, 0), ErrorCode.WEIGHTS),
+        ((1, 1, spec.cols + 1), (0, 0, last_result), ErrorCode.RESULTS),
+        ((3, 1, 1), (0, 0, last_result), ErrorCode.RESULTS),
+        ((1, 1, 1), (0, 0, 1), ErrorCode.RESULT_BASE),
+    ]
+    marker = rng.integers(-(2**31), 2**31, (spec.rows, spec.cols)).astype(np.int32)
+    await host.transfer(golden.result_words(spec, marker))
+    for sizes, bases, expected in cases:
+        await host.start(*sizes, bases)
+        code = await host.wait(spec.act_depth + spec.weight_depth + 100)
+        assert code == expected, f"{sizes} at {bases} gives {code.name} and not {expected.name}"
+        status = await host.read(Register.STATUS)
+        assert status == (int(expected) << 4) | 6, f"status {status:#x} after {sizes} at {bases}"
+    await host.check(marker)
+    for bases in ((last_act, 0, 0), (0, last_weight, 0), (0, 0, last_result)):
+        await host.run(operand(rng, 1, 1), operand(rng, 1, 1), bases)
+
+
+@cocotb.test()
+async def writes_while_busy(dut: Any) -> None:
+    """Registers and the start command are deaf while a product runs."""
+    host, rng = host_and_random(dut)
+    await host.begin()
+    spec = host.spec
+    m, k, n = 2 * spec.rows + 1, 2 * spec.rows, 2 * spec.cols
+    act = operand(rng, m, k)
+    weight = operand(rng, k, n)
+    await host.load(act, weight)
+    await host.start(m, k, n)
+    await host.start(1, 1, 1, (1, 1, 2), True)
+    assert await host.read(Register.STATUS) == 1, "the status does not say busy"
+    assert await host.read(Register.M) == m, "M changed while busy"
+    await host.finish(m, k, n)
+    await host.check(golden.product(act, weight))
+
+
+@cocotb.test()
+async def bus_beside_the_array(dut: Any) -> None:
+    """Random reads and writes of all scratchpads beside a product's operands, while it runs, do what they say."""
+    host, rng = host_and_random(dut)
+    await host.begin()
+    spec = host.spec
+    bus = MemoryMap.of(spec)
+    m, k, n = 2 * spec.rows + 2, spec.rows + 2, spec.cols + 3
+    act = operand(rng, m, k)
+    weight = operand(rng, k, n)
+    await host.load(act, weight)
+    await host.start(m, k, n)
+    used = (2 * m, 2 * k, 2 * (m + 1))
+    depths = (spec.act_depth, spec.weight_depth, spec.result_depth)
+    lanes = (spec.act_lanes, spec.weight_lanes, spec.result_lanes)
+    written: dict[int, int] = {}
+    requests: list[tuple[int, int | None]] = []
+    expected: list[int] = []
+    for _ in range(200):
+        which = int(rng.integers(3))
+        if written and rng.random() < 0.4:
+            address = list(written)[int(rng.integers(len(written)))]
+            requests.append((address, None))
+            expected.append(written[address])
+        else:
+            vector = int(rng.integers(used[which], depths[which]))
+            address = bus.address(Space(which + 1), vector, int(rng.integers(lanes[which])))
+            written[address] = int.from_bytes(rng.bytes(spec.bus_bits // 8), "little")
+            requests.append((address, written[address]))
+    got = await host.transfer(requests)
+    assert got == expected, "a word read beside the running array is not the word written"
+    await host.finish(m, k, n)
+    await host.check(golden.product(act, weight))
+    assert await host.transfer((address, None) for address in written) == list(written.values())
+
+
+@cocotb.test()
+async def every_bank(dut: Any) -> None:
+    """The first and the last word of every bank hold what they are given; addresses of nothing read as zero."""
+    host, rng = host_and_random(dut)
+    await host.begin()
+    spec = host.spec
+    bus = MemoryMap.of(spec)
+    spaces = (
+        (Space.ACTIVATIONS, spec.act_depth, spec.act_lanes, spec.words_per_bank, 1),
+        (Space.WEIGHTS, spec.weight_depth, spec.weight_lanes, spec.words_per_bank, 1),
+        (Space.RESULTS, spec.result_depth, spec.result_lanes, 2 * spec.words_per_bank, 2),
+    )
+    words: dict[int, int] = {}
+    for space, depth, lanes, step, banks in spaces:
+        for vector in range(0, depth, step):
+            for end in [*range(banks), *range(step - banks, step)]:
+                for lane in range(lanes):
+                    address = bus.address(space, vector + end, lane)
+                    words[address] = int.from_bytes(rng.bytes(spec.bus_bits // 8), "little")
+    await host.transfer(words.items())
+    assert await host.transfer((address, None) for address in words) == list(words.values())
+    nothing = [15] + [bus.address(space, depth) for space, depth, *_ in spaces if depth < (1 << bus.vector_bits)]
+    assert await host.transfer((address, None) for address in nothing) == [0] * len(nothing)
+    assert await host.read(Register.ARRAY) == (spec.rows << 16) | spec.cols
+
+
+def random_bases(host: Host, rng: np.random.Generator, m: int, k: int, n: int) -> tuple[int, int, int]:
+    """Random vectors at which the operands and results of a product fit; the results' is even."""
+    spec = host.spec
+    k_tiles = -(-k // spec.rows)
+    n_tiles = -(-n // spec.cols)
+    return (
+        int(rng.integers(spec.act_depth - k_tiles * m + 1)),
+        int(rng.integers(spec.weight_depth - n_tiles * k + 1)),
+        2 * int(rng.integers((spec.result_depth - n_tiles * (m + m % 2)) // 2 + 1)),
+    )

@@ -1,0 +1,206 @@
+"""The host at the accelerator's bus, and what the bench was asked to do.
+
+Everything is driven and sampled at the falling edge, where the signals of a cycle are settled in every simulator.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cocotb
+import numpy as np
+from cocotb.clock import Clock
+from cocotb.triggers import ClockCycles, FallingEdge, RisingEdge, SimTimeoutError, with_timeout
+
+from rtl import AcceleratorSpec
+from rtl.memory_map import BUSY, DONE, ERROR, ErrorCode, MemoryMap, Register
+from sim import golden
+from sim.cycle_model import cycle_breakdown
+from sim.golden import Int8Array, Int32Array
+
+CONFIG = "CHIPLOOP_BENCH"
+CLOCK_NS = 2
+
+
+@dataclass(frozen=True)
+class Config:
+    """What the bench was asked to do: the environment variable CHIPLOOP_BENCH names its JSON file.
+
+    Attributes:
+        spec: the accelerator that is simulated.
+        seed: of all random choices.
+        products: (M, K, N) of the products to run.
+        measured: file to write the products and their cycles to.
+    """
+
+    spec: AcceleratorSpec
+    seed: int
+    products: tuple[tuple[int, int, int], ...]
+    measured: Path
+
+    @classmethod
+    def load(cls) -> Config:
+        """Read the configuration that the environment names."""
+        data = json.loads(Path(os.environ[CONFIG]).read_text())
+        return cls(
+            AcceleratorSpec(**data["spec"]),
+            data["seed"],
+            tuple((m, k, n) for m, k, n in data["products"]),
+            Path(data["measured"]),
+        )
+
+
+class Host:
+    """Reads and writes over the bus, one word in each cycle, and runs products."""
+
+    def __init__(self, dut: Any, config: Config) -> None:
+        self.dut = dut
+        self.config = config
+        self.spec = config.spec
+        self.map = MemoryMap.of(config.spec)
+        self.measured: list[dict[str, int]] = []
+
+    async def begin(self) -> None:
+        """Start the clock and reset."""
+        Clock(self.dut.clk, CLOCK_NS, unit="ns").start()
+        await self.reset()
+
+    async def reset(self) -> None:
+        """Hold reset for two cycles."""
+        self.dut.bus_valid.value = 0
+        self.dut.bus_write.value = 0
+        self.dut.bus_addr.value = 0
+        self.dut.bus_wdata.value = 0
+        self.dut.rst.value = 1
+        await ClockCycles(self.dut.clk, 2)
+        await FallingEdge(self.dut.clk)
+        self.dut.rst.value = 0
+
+    async def transfer(self, requests: Iterable[tuple[int, int | None]]) -> list[int]:
+        """Do (address, word to write or None to read) in order; return the words read."""
+        queue = deque(requests)
+        pending = 0
+        words: list[int] = []
+        while True:
+            if pending and int(self.dut.bus_rvalid.value):
+                words.append(int(self.dut.bus_rdata.value))
+                pending -= 1
+            if queue:
+                address, word = queue[0]
+                self.dut.bus_valid.value = 1
+                self.dut.bus_write.value = int(word is not None)
+                self.dut.bus_addr.value = address
+                self.dut.bus_wdata.value = word or 0
+                if int(self.dut.bus_ready.value):
+                    queue.popleft()
+                    pending += word is None
+            else:
+                self.dut.bus_valid.value = 0
+                if not pending:
+                    return words
+            await FallingEdge(self.dut.clk)
+
+    async def read(self, address: int) -> int:
+        """The word at an address."""
+        return (await self.transfer([(address, None)]))[0]
+
+    async def load(self, act: Int8Array, weight: Int8Array, act_base: int = 0, weight_base: int = 0) -> None:
+        """Write activations [M, K] and weights [K, N] into their scratchpads."""
+        await self.transfer(golden.act_words(self.spec, act, act_base))
+        await self.transfer(golden.weight_words(self.spec, weight, weight_base))
+
+    async def start(
+        self, m: int, k: int, n: int, bases: tuple[int, int, int] = (0, 0, 0), accumulate: bool = False
+    ) -> None:
+        """Write the registers and start; bases are those of activations, weights and results, in vectors."""
+        values = {
+            Register.M: m,
+            Register.K: k,
+            Register.N: n,
+            Register.ACT_BASE: bases[0],
+            Register.WEIGHT_BASE: bases[1],
+            Register.RESULT_BASE: bases[2],
+            Register.FLAGS: int(accumulate),
+            Register.COMMAND: 1,
+        }
+        await self.transfer((int(register), value) for register, value in values.items())
+
+    async def wait(self, limit: int) -> ErrorCode:
+        """Wait until the accelerator is done, at most ``limit`` cycles; return the error code."""
+        await ClockCycles(self.dut.clk, 2)
+        await FallingEdge(self.dut.clk)
+        if not int(self.dut.irq.value):
+            try:
+                await with_timeout(RisingEdge(self.dut.irq), CLOCK_NS * limit, "ns")
+            except SimTimeoutError:
+                raise AssertionError(f"not done after {limit} cycles: the accelerator hangs") from None
+            await FallingEdge(self.dut.clk)
+        status = await self.read(Register.STATUS)
+        assert status & DONE, f"irq is high and status {status:#x} does not say done"
+        assert not status & BUSY, f"status {status:#x} says done and busy"
+        code = ErrorCode(status >> 4)
+        assert bool(status & ERROR) == bool(code), f"status {status:#x}: error bit and code disagree"
+        return code
+
+    async def finish(self, m: int, k: int, n: int, accumulate: bool = False) -> None:
+        """Wait for a legal product, and hold its cycles against the cycle model."""
+        expected = cycle_breakdown(self.spec, m, k, n, accumulate).total
+        code = await self.wait(expected + 100)
+        assert code == ErrorCode.NONE, f"the legal product {m} x {k} x {n} is refused: {code.name}"
+        counted = await self.read(Register.CYCLES)
+        self.measured.append({"m": m, "k": k, "n": n, "cycles": counted, "model": expected})
+        self.config.measured.write_text(json.dumps(self.measured))
+        assert counted == expected, f"{m} x {k} x {n} took {counted} cycles; the cycle model says {expected}"
+
+    async def check(self, expected: Int32Array, base: int = 0) -> None:
+        """Read the results at vector ``base`` and compare each bit with the matrix expected [M, N]."""
+        wanted = list(golden.result_words(self.spec, expected, base))
+        got = await self.transfer((address, None) for address, _ in wanted)
+        wrong = [i for i, (_, word) in enumerate(wanted) if got[i] != word]
+        if wrong:
+            address, word = wanted[wrong[0]]
+            m, n = expected.shape
+            raise AssertionError(
+                f"{len(wrong)} of {len(wanted)} result words of the {m}-row, {n}-column product are wrong;"
+                f" the first at address {address:#x}: {got[wrong[0]]:#x} and not {word:#x}"
+            )
+
+    async def run(
+        self,
+        act: Int8Array,
+        weight: Int8Array,
+        bases: tuple[int, int, int] = (0, 0, 0),
+        onto: Int32Array | None = None,
+    ) -> None:
+        """Load, run and check act [M, K] times weight [K, N], added to ``onto`` [M, N] if it is given."""
+        m, k = act.shape
+        n = weight.shape[1]
+        await self.load(act, weight, bases[0], bases[1])
+        if onto is not None:
+            await self.transfer(golden.result_words(self.spec, onto, bases[2]))
+        await self.start(m, k, n, bases, onto is not None)
+        await self.finish(m, k, n, onto is not None)
+        await self.check(golden.product(act, weight, onto), bases[2])
+
+
+def operand(rng: np.random.Generator, rows: int, cols: int) -> Int8Array:
+    """A random int8 matrix [rows, cols]: uniform, extreme values only, one value throughout, or a trained tensor's."""
+    kind = rng.integers(4)
+    if kind == 0:
+        return rng.integers(-128, 128, (rows, cols)).astype(np.int8)
+    if kind == 1:
+        return rng.choice(np.array([-128, -127, -1, 0, 1, 127], np.int8), (rows, cols))
+    if kind == 2:
+        return np.full((rows, cols), rng.choice(np.array([-128, 127], np.int8)))
+    return trained(rng, rows, cols)
+
+
+def trained(rng: np.random.Generator, rows: int, cols: int) -> Int8Array:
+    """A random int8 matrix [rows, cols] as a quantised network's tensors are: normal, 4 sigma at full scale."""
+    return np.clip(np.rint(rng.normal(0.0, 32.0, (rows, cols))), -128, 127).astype(np.int8)
