@@ -90,6 +90,9 @@ class Netlist:
     net_weight: FloatArray  # [E]
     attributes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Node name to what a file said of it beyond the fields above (kept for round trips)."""
+    node_index: IntArray | None = None
+    """[N] number of each node in the file it came from, which counts nodes and macro pins alike, as ``.plc`` files do;
+    macro pins fill the gaps in their order. None: nodes come first, then macro pins."""
 
     def nodes(self, kind: NodeKind) -> IntArray:
         """Numbers of all nodes of one kind, in file order, shape [number of them]."""
