@@ -11,7 +11,7 @@ Rect = tuple[str, float, float, float, float]
 """Layer, then x1, y1, x2, y2 in um with x1 <= x2 and y1 <= y2."""
 
 _MOST_COPIES = 100_000  # of one shape with ITERATE
-_MOST_POINTS = 1_000  # of one polygon
+MOST_POINTS = 1_000  # of one polygon
 
 
 def read_geometry(tokens: Tokens, widths: dict[str, float]) -> list[Rect]:
@@ -67,8 +67,8 @@ def _shape(tokens: Tokens, kind: str, words: list[str], width: float) -> list[tu
         ends = list(pairwise(points)) or [(points[0], points[0])]
         boxes = [(x1 - half, y1 - half, x2 + half, y2 + half) for x1, y1, x2, y2 in map(_box, ends)]
     else:
-        if not 3 <= len(points) <= _MOST_POINTS:
-            tokens.fail(f"3 to {_MOST_POINTS} points of a POLYGON", str(len(points)))
+        if not 3 <= len(points) <= MOST_POINTS:
+            tokens.fail(f"3 to {MOST_POINTS} points of a POLYGON", str(len(points)))
         boxes = polygon_boxes(points)
     return [(x1 + dx, y1 + dy, x2 + dx, y2 + dy) for dx, dy in copies for x1, y1, x2, y2 in boxes]
 
