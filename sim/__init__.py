@@ -1,12 +1,19 @@
 """Is the accelerator correct, and how many cycles does it take? Benches, golden models, workloads."""
 
 from sim.cycle_model import CycleBreakdown, ProductError, bus_words, check_product, cycle_breakdown, cycles
+from sim.verify import Activity, BenchTest, Measured, VerifyResult, random_products, verify
 
 __all__ = [
+    "Activity",
+    "BenchTest",
     "CycleBreakdown",
+    "Measured",
     "ProductError",
+    "VerifyResult",
     "bus_words",
     "check_product",
     "cycle_breakdown",
     "cycles",
+    "random_products",
+    "verify",
 ]

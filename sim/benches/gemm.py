@@ -96,6 +96,8 @@ async def illegal_products(dut: Any) -> None:
     await host.begin()
     spec = host.spec
     last_act, last_weight, last_result = spec.act_depth - 1, spec.weight_depth - 1, spec.result_depth - 2
+    m = min(spec.act_depth, spec.result_depth)
+    tiles = spec.act_depth // m
     cases = [
         ((0, 1, 1), (0, 0, 0), ErrorCode.SIZE),
         ((1, 0, 1), (0, 0, 0), ErrorCode.SIZE),
@@ -107,7 +109,7 @@ async def illegal_products(dut: Any) -> None:
         ((1, 1, 1), (0, 1 << 24, 0), ErrorCode.SIZE),
         ((1, 1, 1), (0, 0, 1 << 24), ErrorCode.SIZE),
         ((spec.act_depth + 1, 1, 1), (0, 0, 0), ErrorCode.ACTIVATIONS),
-        ((spec.act_depth, spec.rows + 1, 1), (0, 0, 0), ErrorCode.ACTIVATIONS),
+        ((m, tiles * spec.rows + 1, 1), (0, 0, 0), ErrorCode.ACTIVATIONS),
         ((2, 1, 1), (last_act, 0, 0), ErrorCode.ACTIVATIONS),
         ((1, spec.rows + 1, 1), (last_act, 0, 0), ErrorCode.ACTIVATIONS),
         ((1, spec.weight_depth + 1, 1), (0, 0, 0), ErrorCode.WEIGHTS),

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cocotb
 import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, FallingEdge, RisingEdge, SimTimeoutError, with_timeout
@@ -36,7 +35,7 @@ class Config:
         spec: the accelerator that is simulated.
         seed: of all random choices.
         products: (M, K, N) of the products to run.
-        measured: file to write the products and their cycles to.
+        measured: file to add a JSON line to for each product: its sizes and cycles.
     """
 
     spec: AcceleratorSpec
@@ -64,7 +63,6 @@ class Host:
         self.config = config
         self.spec = config.spec
         self.map = MemoryMap.of(config.spec)
-        self.measured: list[dict[str, int]] = []
 
     async def begin(self) -> None:
         """Start the clock and reset."""
@@ -154,8 +152,8 @@ class Host:
         code = await self.wait(expected + 100)
         assert code == ErrorCode.NONE, f"the legal product {m} x {k} x {n} is refused: {code.name}"
         counted = await self.read(Register.CYCLES)
-        self.measured.append({"m": m, "k": k, "n": n, "cycles": counted, "model": expected})
-        self.config.measured.write_text(json.dumps(self.measured))
+        with self.config.measured.open("a") as sink:
+            sink.write(json.dumps({"m": m, "k": k, "n": n, "cycles": counted, "model": expected}) + "\n")
         assert counted == expected, f"{m} x {k} x {n} took {counted} cycles; the cycle model says {expected}"
 
     async def check(self, expected: Int32Array, base: int = 0) -> None:

@@ -1,0 +1,231 @@
+"""Run the cocotb benches on an elaborated design, in a simulator, each step under a time limit."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+
+from eda_adapters.tool import ToolError, run_tool
+from rtl import AcceleratorSpec, Design
+from sim.cycle_model import ProductError, check_product, cycles
+from sim.saif import saif_duration, vcd_to_saif
+from sim.simulator import Simulation, Simulator, build
+
+Product = tuple[int, int, int]
+GEMM_BENCH = "sim.benches.gemm"
+ACTIVITY_BENCH = "sim.benches.activity"
+CLOCK_NS = 2.0
+
+
+@dataclass(frozen=True)
+class BenchTest:
+    """One cocotb test: its name, whether it passed, its wall-clock seconds, and what went wrong (empty if nothing)."""
+
+    name: str
+    passed: bool
+    seconds: float
+    message: str
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The cycles of one product that ran in the simulator: counted by the RTL, and said by the cycle model."""
+
+    m: int
+    k: int
+    n: int
+    cycles: int
+    model: int
+
+
+@dataclass(frozen=True)
+class Activity:
+    """Switching activity of the RTL over whole clock cycles.
+
+    Attributes:
+        saif: the SAIF file; its times are those of the simulation.
+        cycles: clock cycles that it covers.
+        clock_ns: the simulation's clock period, in ns.
+        products: what ran meanwhile; the array is busy in the sum of their cycles.
+    """
+
+    saif: Path
+    cycles: int
+    clock_ns: float
+    products: tuple[Measured, ...]
+
+
+@dataclass(frozen=True)
+class VerifyResult:
+    """What the benches found.
+
+    Attributes:
+        passed: every test passed.
+        tests: each test.
+        cycles: each product that was run and its cycles.
+        activity: where it was asked for.
+        tool: the simulator and its version.
+        seed: of all random choices.
+        command: the shell command that runs the benches again, on what was built.
+    """
+
+    passed: bool
+    tests: tuple[BenchTest, ...]
+    cycles: tuple[Measured, ...]
+    activity: Activity | None
+    tool: str
+    seed: int
+    command: str
+
+    @property
+    def failure(self) -> str:
+        """One line: the first test that failed, why, the seed and the command; empty if all passed."""
+        for test in self.tests:
+            if not test.passed:
+                return f"{test.name} failed with seed {self.seed}: {test.message}; again: {self.command}"
+        return ""
+
+
+def random_products(spec: AcceleratorSpec, seed: int, count: int, cycle_limit: int = 1500) -> tuple[Product, ...]:
+    """Random products (M, K, N) that fit the scratchpads and take at most ``cycle_limit`` cycles.
+
+    Sizes are log-uniform up to five tiles (M: 64), so that tiles are mostly not full and sizes mostly odd.
+    """
+    rng = np.random.default_rng(seed)
+    products: list[Product] = []
+    while len(products) < count:
+        m, k, n = (int(np.exp(rng.uniform(0.0, np.log(top + 1)))) for top in (64, 5 * spec.rows, 5 * spec.cols))
+        try:
+            check_product(spec, m, k, n)
+        except ProductError:
+            continue
+        if cycles(spec, m, k, n) <= cycle_limit:
+            products.append((m, k, n))
+    return tuple(products)
+
+
+def activity_product(spec: AcceleratorSpec) -> Product:
+    """The product whose activity is recorded: up to 4 x 4 full tiles without stalls, twice in the scratchpads."""
+    m = max(16, 2 * spec.rows)
+    for tiles in (4, 3, 2):
+        if (
+            2 * tiles * m <= spec.act_depth
+            and 2 * tiles * tiles * spec.rows <= spec.weight_depth
+            and 2 * tiles * m <= spec.result_depth
+        ):
+            return m, tiles * spec.rows, tiles * spec.cols
+    return min(m, spec.act_depth // 2, spec.result_depth // 2 & ~1), spec.rows, spec.cols
+
+
+def verify(
+    design: Design,
+    out_dir: str | Path,
+    simulator: Simulator = "icarus",
+    seed: int = 1,
+    products: Sequence[Product] | None = None,
+    saif: str | Path | None = None,
+    timeout_s: float = 600.0,
+) -> VerifyResult:
+    """Check a design bit-exactly against numpy, and its cycles against the cycle model, with cocotb.
+
+    Args:
+        design: the elaborated accelerator.
+        out_dir: folder for the simulator's files and logs; it is made.
+        simulator: ``icarus`` (starts at once) or ``verilator`` (compiles for a minute, then is much faster).
+        seed: of all random choices; the same seed gives the same stimuli.
+        products: (M, K, N) of the products of the bench ``random_products``; None: ten random ones of the seed.
+        saif: file to write the activity of a representative run to, in SAIF 2.0; None: not recorded.
+        timeout_s: limit of each step (build, bench, activity) in seconds.
+
+    Raises:
+        ToolError: the simulator is missing, crashes, runs past the limit, or ends without results.
+    """
+    out = Path(out_dir).resolve()
+    out.mkdir(parents=True, exist_ok=True)
+    chosen = tuple(products) if products is not None else random_products(design.spec, seed, 10)
+    simulation = build(design, out, simulator, saif is not None, timeout_s)
+    tests, measured, command = _bench(simulation, GEMM_BENCH, design, seed, chosen, timeout_s)
+    activity = None
+    if saif is not None:
+        more, activity = _record(simulation, design, seed, Path(saif), timeout_s)
+        tests += more
+    passed = all(test.passed for test in tests)
+    return VerifyResult(passed, tests, measured, activity, simulation.tool, seed, command)
+
+
+def _bench(
+    simulation: Simulation,
+    module: str,
+    design: Design,
+    seed: int,
+    products: Sequence[Product],
+    timeout_s: float,
+    trace: bool = False,
+) -> tuple[tuple[BenchTest, ...], tuple[Measured, ...], str]:
+    """Run one bench module; its tests, its products, and the command that runs it again."""
+    name = module.rsplit(".", 1)[1]
+    folder = simulation.folder
+    config, results, measured = (folder / f"{name}.{kind}" for kind in ("config.json", "results.xml", "measured.jsonl"))
+    for stale in (results, measured):
+        stale.unlink(missing_ok=True)
+    asked = {"spec": asdict(design.spec), "seed": seed, "products": products, "measured": str(measured)}
+    config.write_text(json.dumps(asked))
+    env = simulation.environment(design.top, module, seed, results) | {"CHIPLOOP_BENCH": str(config)}
+    argv = simulation.command(trace)
+    command = " ".join([f"cd {folder} &&", *(f"{key}='{value}'" for key, value in env.items()), *map(str, argv)])
+    try:
+        run = run_tool(argv, cwd=folder, log=folder / f"{name}.log", timeout_s=timeout_s, env=env)
+    except ToolError:
+        if not results.exists():
+            raise
+        return _tests(results), _measured(measured), command
+    try:
+        tests = _tests(results)
+    except (OSError, ElementTree.ParseError):
+        raise run.garbage("left no test results") from None
+    if not tests:
+        raise run.garbage("ran no test")
+    return tests, _measured(measured), command
+
+
+def _record(
+    simulation: Simulation, design: Design, seed: int, saif: Path, timeout_s: float
+) -> tuple[tuple[BenchTest, ...], Activity | None]:
+    """Run the bench whose activity is recorded, and write it to ``saif``."""
+    products = (activity_product(design.spec),)
+    tests, measured, _ = _bench(simulation, ACTIVITY_BENCH, design, seed, products, timeout_s, trace=True)
+    if not all(test.passed for test in tests):
+        return tests, None
+    saif.parent.mkdir(parents=True, exist_ok=True)
+    partial = saif.with_name(saif.name + ".partial")
+    if simulation.trace.suffix == ".vcd":
+        vcd_to_saif(simulation.trace, partial)
+        simulation.trace.unlink()
+    else:
+        simulation.trace.rename(partial)
+    os.replace(partial, saif)
+    return tests, Activity(saif, round(saif_duration(saif) / CLOCK_NS), CLOCK_NS, measured)
+
+
+def _tests(results: Path) -> tuple[BenchTest, ...]:
+    tests = []
+    for case in ElementTree.parse(results).getroot().iter("testcase"):
+        problem = case.find("failure")
+        problem = case.find("error") if problem is None else problem
+        name = f"{case.get('classname')}.{case.get('name')}"
+        message = "" if problem is None else problem.get("message") or problem.text or "it does not say why"
+        first_line = message.strip().partition("\n")[0]
+        tests.append(BenchTest(name, problem is None, float(case.get("time", 0)), first_line))
+    return tuple(tests)
+
+
+def _measured(path: Path) -> tuple[Measured, ...]:
+    if not path.exists():
+        return ()
+    return tuple(Measured(**json.loads(line)) for line in path.read_text().splitlines())
