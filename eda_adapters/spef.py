@@ -1,0 +1,117 @@
+"""Parasitics of the estimated wires as SPEF (IEEE 1481): each tree edge a resistor, half its capacitance at each end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from eda_adapters.gates import GateNetlist
+from eda_adapters.steiner import SteinerTrees
+from eda_adapters.technology import WireLayer
+from placer.netlist import FloatArray, IntArray, Netlist
+
+LEAST_OHM = 1e-3
+"""Resistance of a tree edge without length, which connects a pin to the tree."""
+
+
+@dataclass(frozen=True)
+class Wires:
+    """Lumped elements of each net's tree."""
+
+    resistance: FloatArray  # [G] ohm, of each tree edge
+    capacitance: FloatArray  # [T] fF, of each tree node to ground; pins' own capacitance excluded
+    net_capacitance: FloatArray  # [E] fF
+
+
+def extract(trees: SteinerTrees, layer: WireLayer) -> Wires:
+    """Resistance and capacitance of wires of one layer's parasitics, proportional to their length."""
+    ends, length = trees.edge_ends(), trees.edge_size().sum(axis=1)
+    half = length * layer.capacitance / 2
+    nodes = len(trees.position)
+    capacitance = np.bincount(ends[:, 0], half, nodes) + np.bincount(ends[:, 1], half, nodes)
+    return Wires(
+        np.maximum(length * layer.resistance, LEAST_OHM), capacitance, trees.net_length() * layer.capacitance
+    )
+
+
+def write_spef(
+    path: Path, gates: GateNetlist, netlist: Netlist, net: IntArray, trees: SteinerTrees, wires: Wires
+) -> None:
+    """Write the parasitics of all nets of a flat netlist.
+
+    Args:
+        path: the file; it appears only when it is whole.
+        gates: where the names come from; they are escaped as SPEF wants, so that they match the flat Verilog.
+        netlist: made from ``gates`` by :func:`eda_adapters.floorplan.floorplan`.
+        net: [E] the gate netlist's number of each net.
+        trees, wires: of ``netlist``'s nets.
+    """
+    instance = [escape(name) for name in gates.instance_names]
+    port = [escape_port(name) for name in gates.port_names]
+    pins = len(gates.pin_name)
+    pin_text = [f"{instance[i]}:{p}" for i, p in zip(gates.pin_instance.tolist(), gates.pin_name, strict=True)] + port
+    ports = {int(n): port[q] for q, n in enumerate(gates.port_net)}
+    lines = [*_header(gates.top), "*PORTS"]
+    lines += [f"{port[q]} {'I' if is_input else 'O'}" for q, is_input in enumerate(gates.port_is_input)]
+    node_start, edge_start = trees.node_start.tolist(), trees.edge_start.tolist()
+    net_start, net_pins = netlist.net_start.tolist(), netlist.net_pins.tolist()
+    capacitance, resistance = wires.capacitance.tolist(), wires.resistance.tolist()
+    edges = trees.edge.tolist()
+    for e, number in enumerate(net.tolist()):
+        name = ports.get(number) or escape(gates.net_names[number])
+        members = net_pins[net_start[e] : net_start[e + 1]]
+        lines.append(f"\n*D_NET {name} {wires.net_capacitance[e]:.6g}\n*CONN")
+        for k, pin in enumerate(members):
+            if pin < pins:
+                lines.append(f"*I {pin_text[pin]} {'O' if k == 0 else 'I'}")
+            else:
+                lines.append(f"*P {pin_text[pin]} {'I' if k == 0 else 'O'}")
+        count = node_start[e + 1] - node_start[e]
+        node = [pin_text[pin] for pin in members] + [f"{name}:{k}" for k in range(len(members) + 1, count + 1)]
+        lines.append("*CAP")
+        lines += [f"{k + 1} {node[k]} {capacitance[node_start[e] + k]:.5g}" for k in range(count)]
+        lines.append("*RES")
+        for k in range(edge_start[e], edge_start[e + 1]):
+            a, b = edges[k]
+            lines.append(f"{k - edge_start[e] + 1} {node[a]} {node[b]} {resistance[k]:.5g}")
+        lines.append("*END")
+    partial = path.with_suffix(".partial")
+    partial.write_text("\n".join(lines) + "\n")
+    os.replace(partial, path)
+
+
+def escape(name: str) -> str:
+    """A name as SPEF writes it where brackets are part of it: other than letters, digits and _ behind a backslash."""
+    if name.isidentifier():
+        return name
+    return "".join(c if c.isalnum() or c == "_" else "\\" + c for c in name)
+
+
+def escape_port(name: str) -> str:
+    """A port's name as SPEF writes it: the brackets of a bus bit stay bare."""
+    stem, bracket, index = name.partition("[")
+    return escape(stem) + bracket + index
+
+
+def _header(design: str) -> Sequence[str]:
+    return (
+        '*SPEF "IEEE 1481-1998"',
+        f'*DESIGN "{design}"',
+        '*DATE "Thu Jan 1 00:00:00 1970"',
+        '*VENDOR "chiploop"',
+        '*PROGRAM "chiploop"',
+        '*VERSION "1"',
+        '*DESIGN_FLOW "PIN_CAP NONE" "NAME_SCOPE LOCAL"',
+        "*DIVIDER /",
+        "*DELIMITER :",
+        "*BUS_DELIMITER []",
+        "*T_UNIT 1 NS",
+        "*C_UNIT 1 FF",
+        "*R_UNIT 1 OHM",
+        "*L_UNIT 1 HENRY",
+        "",
+    )
