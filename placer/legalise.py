@@ -31,12 +31,12 @@ EXACT_MACROS = 12
 """Up to this many movable macros the exact search is tried."""
 
 
-class Infeasible(InputError):  # noqa: N818 (the field says "infeasible")
+class Infeasible(InputError):
     """There is no legal placement, or none was found; the message says which."""
 
 
 @dataclass(frozen=True)
-class _Scale:
+class Scale:
     """The integer grid: unit in um, whether it is a manufacturing grid, and the halo in units."""
 
     unit: float
@@ -97,12 +97,12 @@ def legalise(
     movable = hard[~netlist.node_fixed[hard]]
     result = placement
     for extra in (0, 1):  # on a manufacturing grid, doubles may not allow abutment: then keep one unit apart
-        scale = _Scale(grid or FINE_UM, grid is not None, 0)
+        scale = Scale(grid or FINE_UM, grid is not None, 0)
         scale = replace(scale, halo=int(scale.up(np.array(halo))))
-        packing = _packing(netlist, placement, movable, scale, blockages, fences, edge_halo, extra)
+        packing = packing_of(netlist, placement, movable, scale, blockages, fences, edge_halo, extra)
         corner = _solve(packing, seed, effort)
         position = placement.position.copy()
-        position[movable] = _centres(netlist, movable, packing, corner, scale)
+        position[movable] = centres_of(netlist, movable, packing, corner, scale)
         if grid is not None:
             position = _settle(netlist, position, hard, halo, edge_halo)
         result = Placement(position, placement.orientation)
@@ -126,11 +126,11 @@ def _check_input(netlist: Netlist, placement: Placement, hard: IntArray, fences:
         raise Infeasible(f"{netlist.name}: fixed macros violate each other or the canvas: {broken[0]}")
 
 
-def _packing(
+def packing_of(
     netlist: Netlist,
     placement: Placement,
     movable: IntArray,
-    scale: _Scale,
+    scale: Scale,
     blockages: Sequence[Rect],
     fences: Mapping[str, Rect] | None,
     edge_halo: bool,
@@ -166,7 +166,7 @@ def _packing(
     return Packing(size, low, high, np.clip(target, low, high), np.concatenate(blocks))
 
 
-def _centres(netlist: Netlist, movable: IntArray, packing: Packing, corner: Int64Array, scale: _Scale) -> FloatArray:
+def centres_of(netlist: Netlist, movable: IntArray, packing: Packing, corner: Int64Array, scale: Scale) -> FloatArray:
     """Corners on the integer grid to centres in um, [M, 2]."""
     half: FloatArray = netlist.node_size[movable] / 2
     if scale.manufacturing:
