@@ -119,7 +119,8 @@ def _write_script(design: Design, pdk: Pdk, out_dir: Path, period_ns: float, net
         f"dfflibmap{liberty}{dont_use}",
         f"abc{liberty} -constr abc.constr -D {round(period_ns * 1e3)}{dont_use}",
         "setundef -zero",
-        f"insbuf -buf {buffer.cell} {buffer.input} {buffer.output}",
+        "opt_clean -purge",
+        f"insbuf -buf {buffer.cell} {buffer.input} {buffer.output} o:*",  # no two ports on one net
         *_ties(pdk.tie_high, pdk.tie_low),
         "opt_clean -purge",
         f"write_json {_quoted(netlist)}",
