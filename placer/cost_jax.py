@@ -1,0 +1,279 @@
+"""The proxy cost in JAX: one placement or, through ``vmap``, a batch of them, on CPU or GPU.
+
+The same definition as ``placer.cost``. Everything is dense: nets of similar degree are the rows of one table (padded by
+repeating the source point, which changes nothing), and the demand of all routes is a product of two matrices,
+the row that a run lies in and the columns that it covers. So there is no scatter, no sort and no loop.
+
+In double precision (``jax_enable_x64``) the cost equals ``CostModel``'s to 1e-12. In single precision wirelength and
+density differ by about 1e-7; a pin within rounding of a cell's edge may fall into its neighbour, and then
+congestion differs by about 1e-4 (``benchmarks/cost.py`` measures both).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
+from numpy.typing import NDArray
+
+from placer.cost_state import build_state
+from placer.netlist import Netlist
+
+Triple: TypeAlias = tuple[Array, Array, Array]
+PARTIAL = 1e-5  # um; a row or column covered to within this is covered in full
+PRECISION = lax.Precision.HIGHEST
+
+
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=(
+        "half", "hard", "point_node", "point_offset", "nets", "weights", "cell", "supply", "blocked", "scale",
+    ),
+    meta_fields=("columns", "rows", "smooth"),
+)  # fmt: skip
+@dataclass(frozen=True)
+class CostArrays:
+    """A netlist as the arrays that the cost is computed from (Q points, see ``cost_state``), a pytree."""
+
+    half: Array  # [N, 2] um, half of the size; 0 for nodes that cover nothing
+    hard: Array  # [H] numbers of the hard macros
+    point_node: Array  # [Q] node of each point
+    point_offset: Array  # [Q, 2] um, orientation N
+    nets: tuple[Array, ...]  # per class of degree [M_k, D_k] points, the source first, then sinks, then the source again
+    weights: tuple[Array, ...]  # per class [M_k]
+    cell: Array  # [2] um, width and height of a grid cell
+    supply: Array  # [2] routes of a cell: horizontal, vertical
+    blocked: Array  # [2] routes per um that a hard macro takes: horizontal, vertical
+    scale: Array  # [] sum of net weights x half-perimeter of the canvas
+    columns: int
+    rows: int
+    smooth: int
+
+
+def cost_arrays(netlist: Netlist) -> CostArrays:
+    """The arrays of a netlist, in JAX's default precision (double where ``jax_enable_x64`` is set)."""
+    state = build_state(netlist)
+    canvas = netlist.canvas
+    degree = np.diff(state.net_start)
+    nets, weights = [], []
+    lower = 1
+    for width in _widths(int(degree.max(initial=0))):
+        chosen = np.flatnonzero((degree > lower) & (degree <= width))
+        lower = width
+        if len(chosen):
+            table = np.repeat(state.net_points[state.net_start[chosen]][:, None], width, axis=1)
+            slots = np.arange(width) < degree[chosen, None]
+            table[slots] = np.concatenate([_slice(state.net_points, state.net_start, net) for net in chosen])
+            nets.append(jnp.asarray(table))
+            weights.append(jnp.asarray(state.net_weight[chosen], float))
+    cell = np.array([canvas.width / canvas.columns, canvas.height / canvas.rows])
+    return CostArrays(
+        half=jnp.asarray(state.half, float),
+        hard=jnp.asarray(np.flatnonzero(state.is_hard)),
+        point_node=jnp.asarray(np.repeat(np.arange(len(state.half)), np.diff(state.node_point))),
+        point_offset=jnp.asarray(state.point_offset, float),
+        nets=tuple(nets),
+        weights=tuple(weights),
+        cell=jnp.asarray(cell, float),
+        supply=jnp.asarray([cell[1] * canvas.h_routes_per_um, cell[0] * canvas.v_routes_per_um], float),
+        blocked=jnp.asarray([canvas.h_macro_routes_per_um, canvas.v_macro_routes_per_um], float),
+        scale=jnp.asarray(netlist.net_weight.sum() * (canvas.width + canvas.height) or 1.0, float),
+        columns=canvas.columns,
+        rows=canvas.rows,
+        smooth=canvas.smooth_range,
+    )
+
+
+def _widths(largest: int) -> list[int]:
+    """Classes of degree: 2, 3, then up by a half, which wastes a fifth of the slots at most on average."""
+    widths = [2, 3, 4]
+    while widths[-1] < largest:
+        widths.append(math.ceil(widths[-1] * 1.5))
+    return widths
+
+
+def _slice(points: NDArray[np.int32], start: NDArray[np.int32], net: int) -> NDArray[np.int32]:
+    return points[start[net] : start[net + 1]]
+
+
+def points_at(arrays: CostArrays, position: Array, orientation: Array) -> Array:
+    """Where the points lie, [Q, 2] um."""
+    turned = orientation[arrays.point_node]
+    sign = jnp.stack([jnp.where(turned % 2 == 1, -1.0, 1.0), jnp.where(turned >= 2, -1.0, 1.0)], axis=1)
+    return position[arrays.point_node] + sign.astype(position.dtype) * arrays.point_offset
+
+
+def proxy_cost(arrays: CostArrays, position: Array, orientation: Array) -> Triple:
+    """Wirelength, density and congestion of a placement; jit and vmap it as needed.
+
+    Args:
+        arrays: of the netlist, from ``cost_arrays``.
+        position: [N, 2] um, centres of all nodes.
+        orientation: [N] integers, ``netlist.Orientation``.
+
+    Returns:
+        Three numbers; 1, 0.5 and 0.5 are the usual weights.
+    """
+    position = position.astype(arrays.half.dtype)
+    at = points_at(arrays, position, orientation)
+    ends = [at[table] for table in arrays.nets]
+    length = sum((jnp.sum(w * _perimeter(e)) for w, e in zip(arrays.weights, ends, strict=True)), jnp.zeros(()))
+    overlap = overlaps(arrays, position)
+    return length / arrays.scale, density(arrays, overlap), congestion(arrays, position, overlap, at)
+
+
+def _perimeter(ends: Array) -> Array:
+    return jnp.sum(jnp.max(ends, axis=1) - jnp.min(ends, axis=1), axis=-1)
+
+
+def overlaps(arrays: CostArrays, position: Array) -> tuple[Array, Array]:
+    """Length that each node shares with each column and with each row, [N, columns] and [N, rows] um."""
+
+    def along(axis: int, count: int) -> Array:
+        edges = jnp.arange(count, dtype=position.dtype) * arrays.cell[axis]
+        low = position[:, axis, None] - arrays.half[:, axis, None]
+        high = position[:, axis, None] + arrays.half[:, axis, None]
+        shared = jnp.minimum(high, edges + arrays.cell[axis]) - jnp.maximum(low, edges)
+        return jnp.maximum(shared, 0.0)
+
+    return along(0, arrays.columns), along(1, arrays.rows)
+
+
+def density(arrays: CostArrays, overlap: tuple[Array, Array]) -> Array:
+    """Half of the mean of the fullest tenth of the cells, from the nodes' overlaps."""
+    cells = arrays.columns * arrays.rows
+    covered = jnp.matmul(overlap[1].T, overlap[0], precision=PRECISION).ravel() / (arrays.cell[0] * arrays.cell[1])
+    if cells < 10:
+        return 0.5 * covered.sum() / jnp.maximum(jnp.sum(covered > 0), 1)
+    top = math.floor(0.1 * cells)
+    return 0.5 * lax.top_k(covered, top)[0].sum() / top
+
+
+def congestion(arrays: CostArrays, position: Array, overlap: tuple[Array, Array], at: Array) -> Array:
+    """Mean of the worst twentieth of both maps' entries."""
+    horizontal, vertical = congestion_maps(arrays, position, overlap, at)
+    both = jnp.concatenate([horizontal.ravel(), vertical.ravel()])
+    top = math.floor(0.05 * both.size)
+    return lax.top_k(both, top)[0].sum() / top if top else both.max()
+
+
+def congestion_maps(
+    arrays: CostArrays, position: Array, overlap: tuple[Array, Array], at: Array
+) -> tuple[Array, Array]:
+    """Demand over supply of horizontal [rows, columns] and of vertical routes [columns, rows], blockage included."""
+    count = jnp.array([arrays.columns, arrays.rows])
+    cell = jnp.clip(jnp.floor(at / arrays.cell).astype(jnp.int32), 0, count - 1)
+    demand_h = jnp.zeros((arrays.rows, arrays.columns), position.dtype)
+    demand_v = jnp.zeros((arrays.columns, arrays.rows), position.dtype)
+    for table, weight in zip(arrays.nets, arrays.weights, strict=True):
+        x, y = cell[:, 0][table], cell[:, 1][table]
+        runs_h, runs_v = _runs(x, y, weight, arrays.rows)
+        for run in runs_h:
+            demand_h += _charge(*run, arrays.rows, arrays.columns)
+        for run in runs_v:
+            demand_v += _charge(*run, arrays.columns, arrays.rows)
+    demand_h = smoothed(demand_h / arrays.supply[0], arrays.smooth)
+    demand_v = smoothed(demand_v / arrays.supply[1], arrays.smooth)
+    block_h, block_v = blockage(arrays, position, overlap)
+    return demand_h + block_h, demand_v + block_v
+
+
+def _charge(line: Array, a: Array, b: Array, weight: Array, lines: int, length: int) -> Array:
+    """Demand [lines, length] of runs that charge cells min(a, b) .. max(a, b) - 1 of a line with a weight each."""
+    line, a, b, weight = (v.ravel() for v in (line, a, b, weight))
+    place = jnp.arange(length)
+    covers = (place >= jnp.minimum(a, b)[:, None]) & (place < jnp.maximum(a, b)[:, None])
+    charges = jnp.where(line[:, None] == jnp.arange(lines), weight[:, None], 0.0)
+    return jnp.matmul(charges.T, covers.astype(weight.dtype), precision=PRECISION)
+
+
+def _runs(x: Array, y: Array, weight: Array, rows: int) -> tuple[list[tuple[Array, ...]], list[tuple[Array, ...]]]:
+    """Horizontal runs (row, from, to, weight) and vertical ones (column, from, to, weight) of nets of one class.
+
+    Args:
+        x, y: [M, D] column and row of each net's ends, the source first.
+        weight: [M].
+        rows: of the grid.
+    """
+    x0, y0 = x[:, :1], y[:, :1]
+    if x.shape[1] == 2:
+        return [(y0, x0, x[:, 1:], weight)], [(x[:, 1:], y0, y[:, 1:], weight)]
+    key = x * rows + y
+    seen = (key[:, :, None] == key[:, None, :]) & (jnp.arange(x.shape[1]) < jnp.arange(x.shape[1])[:, None])
+    new = ~jnp.any(seen, axis=-1)
+    three = jnp.sum(new, axis=1) == 3
+    w3 = jnp.where(three, weight, 0.0)
+    runs_h, runs_v = _three(key, w3, rows)
+    star = jnp.where(new & ~three[:, None], weight[:, None], 0.0)[:, 1:]
+    shape = star.shape
+    runs_h.append((jnp.broadcast_to(y0, shape), jnp.broadcast_to(x0, shape), x[:, 1:], star))
+    runs_v.append((x[:, 1:], jnp.broadcast_to(y0, shape), y[:, 1:], star))
+    return runs_h, runs_v
+
+
+def _three(key: Array, weight: Array, rows: int) -> tuple[list[tuple[Array, ...]], list[tuple[Array, ...]]]:
+    """Runs of nets whose ends are in three distinct cells, from the cells' keys ``column * rows + row`` [M, D]."""
+    first, last = key.min(axis=1), key.max(axis=1)
+    middle = jnp.max(jnp.where(key < last[:, None], key, -1), axis=1)
+    middle = jnp.maximum(middle, first)
+    (xa, ya), (xb, yb), (xc, yc) = ((k // rows, k % rows) for k in (first, middle, last))
+    low, high = jnp.minimum(jnp.minimum(ya, yb), yc), jnp.maximum(jnp.maximum(ya, yb), yc)
+    mid = ya + yb + yc - low - high
+    one = (xa < xb) & (xb < xc) & (jnp.minimum(ya, yc) < yb) & (yb < jnp.maximum(ya, yc))
+    two = ~one & (xb == xc) & (xa < xb) & (ya < jnp.minimum(yb, yc))
+    bent = one | (~two & (yb == yc))  # the first and the third case differ by the last vertical run, empty in the third
+    # Ends at the lowest and the highest row; the keys' order makes xa <= xb <= xc.
+    x_low = jnp.where(ya == low, xa, jnp.where(yb == low, xb, xc))
+    x_high = jnp.where(yc == high, xc, jnp.where(yb == high, xb, xa))
+    turn = bent | two
+    runs_h = [
+        (jnp.where(turn, ya, mid), xa, jnp.where(turn, xb, xc), weight),
+        (yb, xb, jnp.where(bent, xc, xb), weight),
+    ]
+    runs_v = [
+        (jnp.where(turn, xb, x_low), jnp.where(turn, ya, low), jnp.where(bent, yb, jnp.where(two, high, mid)), weight),
+        (jnp.where(turn, xc, x_high), jnp.where(bent, yb, jnp.where(two, yc, mid)), jnp.where(turn, yc, high), weight),
+    ]
+    return runs_h, runs_v
+
+
+def smoothed(demand: Array, reach: int) -> Array:
+    """Spread each entry equally over the lines within reach that are inside the grid; [lines, length]."""
+    if reach == 0:
+        return demand
+    line = jnp.arange(demand.shape[0])
+    near = (jnp.abs(line[:, None] - line) <= reach).astype(demand.dtype)
+    return jnp.matmul(near / near.sum(axis=0), demand, precision=PRECISION)
+
+
+def blockage(arrays: CostArrays, position: Array, overlap: tuple[Array, Array]) -> tuple[Array, Array]:
+    """Relative demand that hard macros take, horizontal [rows, columns] and vertical [columns, rows]."""
+    at, half = position[arrays.hard], arrays.half[arrays.hard]
+    across, up = overlap[0][arrays.hard], overlap[1][arrays.hard]
+
+    def lines(axis: int, shared: Array) -> tuple[Array, Array]:
+        """Which lines a macro lies in, [H, lines], and which count where its last partly covered one does not."""
+        count = shared.shape[1]
+        low = jnp.floor((at[:, axis] - half[:, axis]) / arrays.cell[axis])
+        high = jnp.floor((at[:, axis] + half[:, axis]) / arrays.cell[axis])
+        inside = (high >= 0) & (low < count)
+        low, high = jnp.clip(low, 0, count - 1)[:, None], jnp.clip(high, 0, count - 1)[:, None]
+        line = jnp.arange(count)
+        part = jnp.abs(shared - arrays.cell[axis]) > PARTIAL
+        cut = (low != high) & jnp.any(part & ((line == low) | (line == high)), axis=1, keepdims=True)
+        lies = (line >= low) & (line <= high) & inside[:, None]
+        return lies, lies & ~(cut & (line == high))
+
+    in_columns, h_columns = lines(0, across)
+    in_rows, v_rows = lines(1, up)
+    both = jnp.any(in_columns, axis=1) & jnp.any(in_rows, axis=1)
+    up, across = jnp.where(both[:, None], up, 0.0), jnp.where(both[:, None], across, 0.0)
+    horizontal = jnp.matmul(up.T, h_columns.astype(up.dtype), precision=PRECISION)
+    vertical = jnp.matmul(across.T, v_rows.astype(across.dtype), precision=PRECISION)
+    return horizontal * arrays.blocked[0] / arrays.supply[0], vertical * arrays.blocked[1] / arrays.supply[1]
