@@ -1,6 +1,7 @@
 """Is the accelerator correct, and how many cycles does it take? Benches, golden models, workloads."""
 
 from sim.cycle_model import CycleBreakdown, ProductError, bus_words, check_product, cycle_breakdown, cycles
+from sim.validate import Validation, exact_of, validate_cycles
 from sim.verify import Activity, BenchTest, Measured, VerifyResult, random_products, verify
 
 __all__ = [
@@ -9,11 +10,14 @@ __all__ = [
     "CycleBreakdown",
     "Measured",
     "ProductError",
+    "Validation",
     "VerifyResult",
     "bus_words",
     "check_product",
     "cycle_breakdown",
     "cycles",
+    "exact_of",
     "random_products",
+    "validate_cycles",
     "verify",
 ]

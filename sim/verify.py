@@ -95,12 +95,13 @@ class VerifyResult:
 def random_products(spec: AcceleratorSpec, seed: int, count: int, cycle_limit: int = 1500) -> tuple[Product, ...]:
     """Random products (M, K, N) that fit the scratchpads and take at most ``cycle_limit`` cycles.
 
-    Sizes are log-uniform up to five tiles (M: 64), so that tiles are mostly not full and sizes mostly odd.
+    Sizes go up to five tiles (M: 64), uniformly or with an emphasis on small ones, so that tiles are mostly not full.
     """
     rng = np.random.default_rng(seed)
     products: list[Product] = []
     while len(products) < count:
-        m, k, n = (int(np.exp(rng.uniform(0.0, np.log(top + 1)))) for top in (64, 5 * spec.rows, 5 * spec.cols))
+        power = float(rng.choice([1.0, 3.0]))
+        m, k, n = (1 + int(top * rng.random() ** power) for top in (64, 5 * spec.rows, 5 * spec.cols))
         try:
             check_product(spec, m, k, n)
         except ProductError:
@@ -130,6 +131,7 @@ def verify(
     seed: int = 1,
     products: Sequence[Product] | None = None,
     saif: str | Path | None = None,
+    only: str | None = None,
     timeout_s: float = 600.0,
 ) -> VerifyResult:
     """Check a design bit-exactly against numpy, and its cycles against the cycle model, with cocotb.
@@ -141,6 +143,7 @@ def verify(
         seed: of all random choices; the same seed gives the same stimuli.
         products: (M, K, N) of the products of the bench ``random_products``; None: ten random ones of the seed.
         saif: file to write the activity of a representative run to, in SAIF 2.0; None: not recorded.
+        only: run this test of the bench alone, as ``random_products``; None: all.
         timeout_s: limit of each step (build, bench, activity) in seconds.
 
     Raises:
@@ -150,7 +153,7 @@ def verify(
     out.mkdir(parents=True, exist_ok=True)
     chosen = tuple(products) if products is not None else random_products(design.spec, seed, 10)
     simulation = build(design, out, simulator, saif is not None, timeout_s)
-    tests, measured, command = _bench(simulation, GEMM_BENCH, design, seed, chosen, timeout_s)
+    tests, measured, command = _bench(simulation, GEMM_BENCH, design, seed, chosen, timeout_s, only=only)
     activity = None
     if saif is not None:
         more, activity = _record(simulation, design, seed, Path(saif), timeout_s)
@@ -167,6 +170,7 @@ def _bench(
     products: Sequence[Product],
     timeout_s: float,
     trace: bool = False,
+    only: str | None = None,
 ) -> tuple[tuple[BenchTest, ...], tuple[Measured, ...], str]:
     """Run one bench module; its tests, its products, and the command that runs it again."""
     name = module.rsplit(".", 1)[1]
@@ -177,6 +181,8 @@ def _bench(
     asked = {"spec": asdict(design.spec), "seed": seed, "products": products, "measured": str(measured)}
     config.write_text(json.dumps(asked))
     env = simulation.environment(design.top, module, seed, results) | {"CHIPLOOP_BENCH": str(config)}
+    if only is not None:
+        env["COCOTB_TEST_FILTER"] = rf"\.{only}$"
     argv = simulation.command(trace)
     command = " ".join([f"cd {folder} &&", *(f"{key}='{value}'" for key, value in env.items()), *map(str, argv)])
     try:

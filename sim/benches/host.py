@@ -25,6 +25,7 @@ from sim.golden import Int8Array, Int32Array
 
 CONFIG = "CHIPLOOP_BENCH"
 CLOCK_NS = 2
+PATIENCE = 5_000  # cycles that a bank may be busy for the array
 
 
 @dataclass(frozen=True)
@@ -85,10 +86,14 @@ class Host:
         queue = deque(requests)
         pending = 0
         words: list[int] = []
+        left = PATIENCE
         while True:
+            assert left, f"the bus gives no answer for {PATIENCE} cycles"
+            left -= 1
             if pending and int(self.dut.bus_rvalid.value):
                 words.append(int(self.dut.bus_rdata.value))
                 pending -= 1
+                left = PATIENCE
             if queue:
                 address, word = queue[0]
                 self.dut.bus_valid.value = 1
@@ -98,6 +103,7 @@ class Host:
                 if int(self.dut.bus_ready.value):
                     queue.popleft()
                     pending += word is None
+                    left = PATIENCE
             else:
                 self.dut.bus_valid.value = 0
                 if not pending:
@@ -109,9 +115,14 @@ class Host:
         return (await self.transfer([(address, None)]))[0]
 
     async def load(self, act: Int8Array, weight: Int8Array, act_base: int = 0, weight_base: int = 0) -> None:
-        """Write activations [M, K] and weights [K, N] into their scratchpads."""
-        await self.transfer(golden.act_words(self.spec, act, act_base))
-        await self.transfer(golden.weight_words(self.spec, weight, weight_base))
+        """Write activations [M, K] and weights [K, N] into their scratchpads, and rubbish into words' unused bytes."""
+        await self.transfer(golden.act_words(self.spec, self._fill_words(act), act_base))
+        await self.transfer(golden.weight_words(self.spec, self._fill_words(weight), weight_base))
+
+    def _fill_words(self, matrix: Int8Array) -> Int8Array:
+        rows, columns = matrix.shape
+        unused = -columns % self.spec.operands_per_word
+        return np.concatenate([matrix, np.full((rows, unused), 85, np.int8)], axis=1)
 
     async def start(
         self, m: int, k: int, n: int, bases: tuple[int, int, int] = (0, 0, 0), accumulate: bool = False

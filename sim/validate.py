@@ -1,0 +1,115 @@
+"""How far is the cycle model from the RTL? Random products on several accelerators, each run in a simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rtl import AcceleratorSpec, elaborate
+from sim.simulator import Simulator
+from sim.verify import Measured, random_products, verify
+
+SPECS = (
+    AcceleratorSpec(),
+    AcceleratorSpec(rows=8, cols=4, act_banks=4, weight_banks=2, result_banks=16, words_per_bank=128),
+    AcceleratorSpec(rows=4, cols=8, act_banks=3, weight_banks=4, result_banks=16, words_per_bank=128),
+    AcceleratorSpec(rows=12, cols=4, act_banks=6, weight_banks=3, result_banks=8, words_per_bank=256),
+    AcceleratorSpec(rows=8, cols=8, act_banks=2, weight_banks=2, result_banks=8, words_per_bank=512, bus_bits=64),
+)
+"""Accelerators that differ in shape, depth and bus, small enough for Icarus."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One product on one accelerator: the cycles that the RTL counted and those of the model."""
+
+    spec: AcceleratorSpec
+    measured: Measured
+
+    @property
+    def error(self) -> float:
+        """The model's error relative to the RTL's cycles."""
+        return (self.measured.model - self.measured.cycles) / self.measured.cycles
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The cycle model against the RTL.
+
+    Attributes:
+        comparisons: every product that ran.
+        failures: one line for each accelerator whose bench failed.
+        tool: the simulator and its version.
+    """
+
+    comparisons: tuple[Comparison, ...]
+    failures: tuple[str, ...]
+    tool: str
+
+    @property
+    def exact(self) -> int:
+        """The number of products for which the model says exactly the RTL's cycles."""
+        return sum(row.measured.cycles == row.measured.model for row in self.comparisons)
+
+    @property
+    def worst_error(self) -> float:
+        """The largest relative error, without sign."""
+        return max(abs(row.error) for row in self.comparisons)
+
+    def table(self) -> list[tuple[str, ...]]:
+        """Rows to print, the header first: array, product, RTL cycles, model cycles, error."""
+        rows: list[tuple[str, ...]] = [("array", "M x K x N", "RTL cycles", "model", "error")]
+        for row in self.comparisons:
+            spec, run = row.spec, row.measured
+            shape = f"{spec.rows} x {spec.cols}, {spec.bus_bits}-bit bus"
+            product = f"{run.m} x {run.k} x {run.n}"
+            rows.append((shape, product, str(run.cycles), str(run.model), f"{row.error:+.2%}"))
+        return rows
+
+
+def validate_cycles(
+    count: int,
+    out_dir: str | Path,
+    seed: int = 1,
+    simulator: Simulator = "icarus",
+    specs: Sequence[AcceleratorSpec] = SPECS,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Validation:
+    """Run ``count`` random products, spread over the specs, and compare cycles.
+
+    The RTL's results are checked bit-exactly at the same time. A product whose cycles differ is in the result with
+    its error; the bench stops at it, so fewer products than ``count`` come back then.
+
+    Args:
+        count: number of products.
+        out_dir: folder for Verilog, simulations and logs.
+        seed: of the products and their operands.
+        simulator: ``icarus`` or ``verilator``.
+        specs: the accelerators.
+        progress: is told what runs.
+
+    Raises:
+        ToolError: the simulator fails.
+    """
+    out = Path(out_dir)
+    comparisons: list[Comparison] = []
+    failures: list[str] = []
+    tool = ""
+    for i, spec in enumerate(specs):
+        share = count // len(specs) + (i < count % len(specs))
+        if share == 0:
+            continue
+        progress(f"{share} products on {spec.rows} x {spec.cols} PEs, {spec.bus_bits}-bit bus")
+        design = elaborate(spec, out / f"spec-{i}" / "rtl")
+        products = random_products(spec, seed + i, share)
+        result = verify(design, out / f"spec-{i}", simulator, seed + i, products, only="random_products")
+        comparisons += [Comparison(spec, measured) for measured in result.cycles]
+        failures += [] if result.passed else [result.failure]
+        tool = result.tool
+    return Validation(tuple(comparisons), tuple(failures), tool)
+
+
+def exact_of(count: int, out_dir: str | Path, seed: int = 1) -> int:
+    """Of ``count`` random products on several accelerators, how many take exactly the cycles that the model says."""
+    return validate_cycles(count, out_dir, seed).exact
