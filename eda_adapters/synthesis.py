@@ -29,8 +29,8 @@ YOSYS = "YOSYS_EXE"
 """Environment variable: a Yosys program to run in place of pyosys."""
 
 _PYOSYS = "import sys; from pyosys import libyosys as y; y.run_pass('script ' + sys.argv[1], y.Design())"
-_SOURCE_ERROR = re.compile(r"^(?:(?P<file>[^\s:][^:\n]*):(?P<line>\d+): )?ERROR: (?P<what>.+)$", re.M)
-_USER_ERRORS = ("syntax error", "not part of the design", "is not declared", "Can't open input file", "lexer error")
+_SOURCE_ERROR = re.compile(r"^(?:(?P<file>[^\s:][^:\n]*):(?P<line>\d+): )?ERROR: ?(?P<what>.+)$", re.M)
+_USER_ERRORS = ("not part of the design", "does not have a p", "Can't open input file", "not found")
 
 
 class SynthesisError(ValueError):
@@ -70,15 +70,14 @@ def synthesize(design: Design, pdk: Pdk, out_dir: Path, period_ns: float, timeou
     try:
         run = run_tool([*command, "synth.ys"], cwd=out_dir, log=log, timeout_s=timeout_s, name="yosys")
     except ToolError as error:
-        raise _explained(error, design, log) from error
+        raise _explained(error, design, pdk, log) from error
     cells = read_liberty(*pdk.corner.liberty, *(sram.lib for sram in srams)).cells
     try:
         gates = read_gates(netlist, design.top, cells)
     except NetlistError as error:
         unmapped = re.search(r"is a (\$\S+),", str(error))
         if unmapped:
-            what = f"{pdk.source}: no cell of {pdk.name} does the work of Yosys's {unmapped[1]} ({error})"
-            raise PdkError(f"{what}; add such a cell to its Liberty files or avoid it in the RTL") from error
+            raise _lacks_cell(pdk, unmapped[1], str(error)) from error
         raise run.garbage(str(error)) from error
     write_verilog(gates, verilog)
     return Synthesis(gates, srams, netlist, verilog, _metrics(gates, cells), tool, run.seconds)
@@ -138,8 +137,8 @@ def _quoted(path: Path) -> str:
     return f'"{path}"' if re.search(r"\s", str(path)) else str(path)
 
 
-def _explained(error: ToolError, design: Design, log: Path) -> Exception:
-    """The error to raise for a failed run: SynthesisError if the log blames the Verilog."""
+def _explained(error: ToolError, design: Design, pdk: Pdk, log: Path) -> Exception:
+    """The error to raise for a failed run: another if the log blames the Verilog or the technology."""
     text = log.read_text(errors="replace") if log.is_file() else ""
     for match in _SOURCE_ERROR.finditer(text):
         where = f"{match['file']}:{match['line']}" if match["file"] else design.top
@@ -147,7 +146,15 @@ def _explained(error: ToolError, design: Design, log: Path) -> Exception:
             return SynthesisError(f"{where}: {match['what'].strip()}")
         if any(known in match["what"] for known in _USER_ERRORS):
             return SynthesisError(f"{where}: {match['what'].strip()} (log: {log})")
+        unmapped = re.search(r"\(type (\$\S+)\) cannot be legalized", match["what"])
+        if unmapped:
+            return _lacks_cell(pdk, unmapped[1], match["what"].strip())
     return error
+
+
+def _lacks_cell(pdk: Pdk, wanted: str, why: str) -> PdkError:
+    what = f"{pdk.source}: no cell of {pdk.name} does the work of Yosys's {wanted} ({why})"
+    return PdkError(f"{what}; add such a cell to its Liberty files or avoid it in the RTL")
 
 
 def _metrics(gates: GateNetlist, cells: Mapping[str, LibertyCell]) -> dict[str, float]:
