@@ -1,0 +1,200 @@
+"""What is to be computed: the matrix products of a program, and everything else that it does.
+
+A workload comes from a JAX function through its jaxpr, or from the published shapes of a network. Matrix products and
+convolutions become :class:`LayerOp`; all other operations are counted by primitive, so that nothing is dropped unseen.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+MOVEMENT = frozenset(
+    [
+        "broadcast_in_dim",
+        "concatenate",
+        "convert_element_type",
+        "copy",
+        "copy_p",
+        "dynamic_slice",
+        "dynamic_update_slice",
+        "gather",
+        "iota",
+        "pad",
+        "reshape",
+        "rev",
+        "scatter",
+        "slice",
+        "squeeze",
+        "split",
+        "stop_gradient",
+        "transpose",
+        "device_put",
+        "bitcast_convert_type",
+    ]
+)
+"""Primitives that move data and calculate nothing."""
+
+
+@dataclass(frozen=True)
+class LayerOp:
+    """A product of an m x k by a k x n matrix, done ``count`` times."""
+
+    name: str
+    m: int
+    k: int
+    n: int
+    count: int
+    kind: Literal["gemm", "conv"] = "gemm"
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulate operations of all ``count`` products."""
+        return self.m * self.k * self.n * self.count
+
+
+@dataclass(frozen=True)
+class Workload:
+    """The operations of one step.
+
+    Attributes:
+        name: what it is.
+        ops: the matrix products, equal shapes merged.
+        other_ops: primitive to elements that it calculates (a reduction: elements that it reads).
+        moved: primitive to elements that it moves.
+        unbounded_loops: ``while`` loops whose trips the program does not say; their bodies are counted once.
+    """
+
+    name: str
+    ops: tuple[LayerOp, ...]
+    other_ops: Mapping[str, int]
+    moved: Mapping[str, int]
+    unbounded_loops: int = 0
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulate operations of all matrix products."""
+        return sum(op.macs for op in self.ops)
+
+    @property
+    def other(self) -> int:
+        """Elements calculated outside of matrix products."""
+        return sum(self.other_ops.values())
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values that ``from_json`` reads back."""
+        return {
+            "name": self.name,
+            "ops": [[op.name, op.m, op.k, op.n, op.count, op.kind] for op in self.ops],
+            "other_ops": dict(self.other_ops),
+            "moved": dict(self.moved),
+            "unbounded_loops": self.unbounded_loops,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Workload:
+        """The workload that ``to_json`` wrote."""
+        ops = tuple(LayerOp(*op) for op in data["ops"])
+        return cls(data["name"], ops, data["other_ops"], data["moved"], data["unbounded_loops"])
+
+
+def from_jax(function: Callable[..., Any], *args: Any, name: str) -> Workload:
+    """Trace a JAX function and count what its jaxpr does, forwards and backwards as it is written there.
+
+    Loops with a known length (``scan``) count their body as often as it runs; of the branches of ``cond`` the one with
+    the most matrix work counts. A convolution counts as the matrix product of its unrolled windows (im2col), per group.
+    """
+    import jax
+
+    counter = _Counter()
+    counter.walk(jax.make_jaxpr(function)(*args).jaxpr, 1)
+    ops = tuple(
+        LayerOp(f"{kind} {m}x{k}x{n}", m, k, n, count, kind) for (m, k, n, kind), count in counter.products.items()
+    )
+    return Workload(name, ops, dict(counter.other), dict(counter.moved), counter.unbounded)
+
+
+class _Counter:
+    """Walks through a jaxpr and those inside it."""
+
+    def __init__(self) -> None:
+        self.products: Counter[tuple[int, int, int, Literal["gemm", "conv"]]] = Counter()
+        self.other: Counter[str] = Counter()
+        self.moved: Counter[str] = Counter()
+        self.unbounded = 0
+
+    def walk(self, jaxpr: Any, times: int) -> None:
+        for equation in jaxpr.eqns:
+            primitive = equation.primitive.name
+            if primitive == "dot_general":
+                self._dot(equation, times)
+            elif primitive == "conv_general_dilated":
+                self._convolution(equation, times)
+            elif primitive == "cond":
+                self._merge(
+                    max((_counted(branch) for branch in equation.params["branches"]), key=_Counter._macs), times
+                )
+            elif primitive == "while":
+                self.unbounded += 1
+                self.walk(equation.params["body_jaxpr"].jaxpr, times)
+            elif inner := _inner(equation.params):
+                length = equation.params["length"] if primitive == "scan" else 1
+                for one in inner:
+                    self.walk(one, times * length)
+            else:
+                read = primitive.startswith(("reduce_", "argm", "cum", "sort", "top_k"))
+                sizes = [math.prod(v.aval.shape) for v in (equation.invars if read else equation.outvars)]
+                (self.moved if primitive in MOVEMENT else self.other)[primitive] += times * max(sizes, default=0)
+
+    def _dot(self, equation: Any, times: int) -> None:
+        (left_k, right_k), (left_batch, right_batch) = equation.params["dimension_numbers"]
+        left, right = (v.aval.shape for v in equation.invars)
+        m = _product(left, set(left_k) | set(left_batch))
+        n = _product(right, set(right_k) | set(right_batch))
+        k = math.prod(left[d] for d in left_k)
+        count = math.prod(left[d] for d in left_batch)
+        if m * n * k * count:
+            self.products[m, k, n, "gemm"] += times * count
+
+    def _convolution(self, equation: Any, times: int) -> None:
+        numbers = equation.params["dimension_numbers"]
+        groups = equation.params["feature_group_count"] * equation.params["batch_group_count"]
+        kernel, out = equation.invars[1].aval.shape, equation.outvars[0].aval.shape
+        features_out, features_in = kernel[numbers.rhs_spec[0]], kernel[numbers.rhs_spec[1]]
+        window = math.prod(kernel[d] for d in numbers.rhs_spec[2:])
+        pixels = math.prod(out) // out[numbers.out_spec[1]]
+        self.products[pixels, features_in * window, features_out // groups, "conv"] += times * groups
+
+    def _macs(self) -> int:
+        return sum(m * k * n * count for (m, k, n, _), count in self.products.items())
+
+    def _merge(self, other: _Counter, times: int) -> None:
+        for mine, theirs in ((self.products, other.products), (self.other, other.other), (self.moved, other.moved)):
+            for key, count in theirs.items():
+                mine[key] += times * count  # type: ignore[index]
+        self.unbounded += other.unbounded
+
+
+def _counted(closed: Any) -> _Counter:
+    counter = _Counter()
+    counter.walk(closed.jaxpr, 1)
+    return counter
+
+
+def _inner(params: Mapping[str, Any]) -> list[Any]:
+    """The jaxprs among an equation's parameters (of jit, scan, remat, custom derivatives)."""
+    found = []
+    for value in params.values():
+        for one in value if isinstance(value, tuple | list) else (value,):
+            if hasattr(one, "eqns"):
+                found.append(one)
+            elif hasattr(one, "jaxpr") and hasattr(one.jaxpr, "eqns"):
+                found.append(one.jaxpr)
+    return found
+
+
+def _product(shape: Sequence[int], without: set[int]) -> int:
+    return math.prod(size for d, size in enumerate(shape) if d not in without)
