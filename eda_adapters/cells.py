@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -80,7 +81,7 @@ def place_cells(
     out_dir.mkdir(parents=True, exist_ok=True)
     np.savez(problem, **_problem(netlist, placement, core, rows, seed, effort, max(SPREAD, min(0.98, area / room))))
     result.unlink(missing_ok=True)
-    argv = [sys.executable, "-m", "eda_adapters.coloquinte_job", problem, result]
+    argv: list[str | Path] = [sys.executable, "-m", "eda_adapters.coloquinte_job", problem, result]
     root = str(Path(__file__).resolve().parents[1])
     run = run_tool(
         argv,
@@ -163,7 +164,7 @@ def illegal(netlist: Netlist, placement: Placement, core: Core, rows: IntArray) 
 
 def _problem(
     netlist: Netlist, placement: Placement, core: Core, rows: IntArray, seed: int, effort: int, spread: float
-) -> dict[str, np.ndarray]:
+) -> dict[str, Any]:
     """The placer's input: positions from the core's lower left corner, pin offsets from a node's lower left corner."""
     fixed = netlist.node_kind != NodeKind.CELL
     corner = placement.position - netlist.node_size / 2 - (core.x, core.y)

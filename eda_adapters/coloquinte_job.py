@@ -18,7 +18,6 @@ from typing import Any
 
 import coloquinte
 import numpy as np
-from coloquinte_pybind import ColoquinteParameters
 
 Problem = Mapping[str, Any]
 
@@ -27,7 +26,7 @@ def main(problem_file: str, result_file: str) -> None:
     """Place globally in fine units, then legalise and improve in units of one site, so that all lies on sites."""
     with np.load(problem_file) as problem:
         arrays = {name: problem[name] for name in problem.files}
-    parameters = ColoquinteParameters(int(arrays["effort"]), int(arrays["seed"]))
+    parameters = coloquinte.ColoquinteParameters(int(arrays["effort"]), int(arrays["seed"]))
     fine = _circuit(arrays, arrays["fine_unit"])
     fine.expand_cells_to_density(float(arrays["spread"]), 0.0)
     fine.place_global(parameters)

@@ -72,8 +72,7 @@ def floorplan(
     Returns the flat netlist (macros HARD, standard cells CELL, ports PORT and fixed) and the initial placement.
     Nets of fewer than two pins are left out; drivers come first.
 
-    Raises InputError for an unknown master or pin, a net with several pins and no driver, or a utilisation out
-    of range.
+    Raises InputError for a master or pin that the LEF files lack, or a utilisation out of range.
     """
     if not 0 < utilisation <= 1:
         raise InputError(f"utilisation is {utilisation:g}: give a share above 0 and at most 1")
@@ -81,8 +80,8 @@ def floorplan(
     size, is_macro = _masters(gates, library)
     canvas = _canvas(size, is_macro, library, pdk, utilisation, halo_x, halo_y, gates)
     instances, ports = len(gates.instance_names), len(gates.port_names)
-    pin_node, pin_offset, drives = _pins(gates, library, size)
-    net_start, net_pins = _nets(gates, drives)
+    pin_node, pin_offset = _pins(gates, library, size)
+    net_start, net_pins = _nets(gates)
     kind = np.full(instances + ports, NodeKind.PORT, np.int8)
     kind[:instances] = np.where(is_macro, NodeKind.HARD, NodeKind.CELL)
     position = np.full((instances + ports, 2), (canvas.width / 2, canvas.height / 2))
@@ -96,7 +95,7 @@ def floorplan(
         node_size=np.concatenate([size, np.zeros((ports, 2))]),
         node_fixed=kind == NodeKind.PORT,
         pin_names=(
-            *(f"{names[i]}/{p}" for i, p in zip(gates.pin_instance, gates.pin_name, strict=True)),
+            *(f"{names[i]}/{p}" for i, p in zip(gates.pin_instance.tolist(), gates.pin_names, strict=True)),
             *gates.port_names,
         ),
         pin_node=pin_node,
@@ -137,35 +136,31 @@ def _masters(gates: GateNetlist, library: LefLibrary) -> tuple[FloatArray, np.nd
     return size, np.array([macro.cls == "BLOCK" for macro in used], bool)
 
 
-def _pins(gates: GateNetlist, library: LefLibrary, size: FloatArray) -> tuple[IntArray, FloatArray, np.ndarray]:
-    """Node [P], offset from its centre in um [P, 2], and whether it drives its net [P], for each pin."""
-    known: dict[tuple[str, str], tuple[float, float, bool]] = {}
-    rows = []
-    for instance, pin in zip(gates.pin_instance.tolist(), gates.pin_name, strict=True):
+def _pins(gates: GateNetlist, library: LefLibrary, size: FloatArray) -> tuple[IntArray, FloatArray]:
+    """Node [P] of each pin and its offset from the node's centre in um [P, 2]."""
+    known: dict[tuple[str, str], tuple[float, float]] = {}
+    offsets = []
+    for instance, pin in zip(gates.pin_instance.tolist(), gates.pin_names, strict=True):
         key = gates.instance_masters[instance], pin
         if key not in known:
             macro = library.macros[key[0]]
             if pin not in macro.pins:
                 raise InputError(f"{gates.top}: {key[0]} has no pin {pin} in its LEF")
             x, y = macro.pins[pin].centre
-            known[key] = x - macro.width / 2, y - macro.height / 2, macro.pins[pin].direction == "OUTPUT"
-        rows.append(known[key])
-    table = np.array(rows, float).reshape(-1, 3)
+            known[key] = x - macro.width / 2, y - macro.height / 2
+        offsets.append(known[key])
     ports = len(gates.port_names)
     node = np.concatenate([gates.pin_instance, len(size) + np.arange(ports)]).astype(np.int32)
-    offset = np.concatenate([table[:, :2], np.zeros((ports, 2))])
-    return node, offset, np.concatenate([table[:, 2] > 0, gates.port_is_input])
+    return node, np.array(offsets + [(0.0, 0.0)] * ports).reshape(-1, 2)
 
 
-def _nets(gates: GateNetlist, drives: np.ndarray) -> tuple[IntArray, IntArray]:
+def _nets(gates: GateNetlist) -> tuple[IntArray, IntArray]:
     """CSR of the nets with at least two pins, the driver first."""
     of_pin = np.concatenate([gates.pin_net, gates.port_net])
+    drives = np.concatenate([gates.pin_is_driver, gates.port_is_input])
     order = np.lexsort((~drives, of_pin))
-    order = order[of_pin[order] >= 0]
-    net, first, degree = np.unique(of_pin[order], return_index=True, return_counts=True)
-    undriven = net[(degree > 1) & ~drives[order[first]]]
-    if len(undriven):
-        raise InputError(f"{gates.top}: net {gates.net_names[undriven[0]]} has {len(undriven)} no driver")
+    order = order[of_pin[order] >= 0]  # below 0: wired to a supply rail
+    degree = np.unique(of_pin[order], return_counts=True)[1]
     kept = np.repeat(degree > 1, degree)
     start = np.concatenate([[0], np.cumsum(degree[degree > 1])])
     return start.astype(np.int32), order[kept].astype(np.int32)

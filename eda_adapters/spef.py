@@ -1,4 +1,4 @@
-"""Parasitics of the estimated wires as SPEF (IEEE 1481): each tree edge a resistor, half its capacitance at each end."""
+"""Estimated wires as SPEF (IEEE 1481): a resistor for each tree edge, half its capacitance at either end."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def extract(trees: SteinerTrees, layer: WireLayer) -> Wires:
     ends, length = trees.edge_ends(), trees.edge_size().sum(axis=1)
     half = length * layer.capacitance / 2
     nodes = len(trees.position)
-    capacitance = np.bincount(ends[:, 0], half, nodes) + np.bincount(ends[:, 1], half, nodes)
-    return Wires(
-        np.maximum(length * layer.resistance, LEAST_OHM), capacitance, trees.net_length() * layer.capacitance
-    )
+    capacitance: FloatArray = np.zeros(nodes)
+    np.add.at(capacitance, ends[:, 0], half)
+    np.add.at(capacitance, ends[:, 1], half)
+    return Wires(np.maximum(length * layer.resistance, LEAST_OHM), capacitance, trees.net_length() * layer.capacitance)
 
 
 def write_spef(
@@ -45,16 +45,15 @@ def write_spef(
 
     Args:
         path: the file; it appears only when it is whole.
-        gates: where the names come from; they are escaped as SPEF wants, so that they match the flat Verilog.
+        gates: where the names come from; they need no escapes.
         netlist: made from ``gates`` by :func:`eda_adapters.floorplan.floorplan`.
         net: [E] the gate netlist's number of each net.
         trees, wires: of ``netlist``'s nets.
     """
-    instance = [escape(name) for name in gates.instance_names]
-    port = [escape_port(name) for name in gates.port_names]
-    pins = len(gates.pin_name)
-    pin_text = [f"{instance[i]}:{p}" for i, p in zip(gates.pin_instance.tolist(), gates.pin_name, strict=True)] + port
-    ports = {int(n): port[q] for q, n in enumerate(gates.port_net)}
+    names, port = gates.instance_names, gates.port_names
+    pins = len(gates.pin_names)
+    pin_text = [f"{names[i]}:{p}" for i, p in zip(gates.pin_instance.tolist(), gates.pin_names, strict=True)]
+    pin_text += port
     lines = [*_header(gates.top), "*PORTS"]
     lines += [f"{port[q]} {'I' if is_input else 'O'}" for q, is_input in enumerate(gates.port_is_input)]
     node_start, edge_start = trees.node_start.tolist(), trees.edge_start.tolist()
@@ -62,7 +61,7 @@ def write_spef(
     capacitance, resistance = wires.capacitance.tolist(), wires.resistance.tolist()
     edges = trees.edge.tolist()
     for e, number in enumerate(net.tolist()):
-        name = ports.get(number) or escape(gates.net_names[number])
+        name = gates.net_names[number]
         members = net_pins[net_start[e] : net_start[e + 1]]
         lines.append(f"\n*D_NET {name} {wires.net_capacitance[e]:.6g}\n*CONN")
         for k, pin in enumerate(members):
@@ -79,22 +78,9 @@ def write_spef(
             a, b = edges[k]
             lines.append(f"{k - edge_start[e] + 1} {node[a]} {node[b]} {resistance[k]:.5g}")
         lines.append("*END")
-    partial = path.with_suffix(".partial")
+    partial = path.with_name(path.name + ".partial")
     partial.write_text("\n".join(lines) + "\n")
     os.replace(partial, path)
-
-
-def escape(name: str) -> str:
-    """A name as SPEF writes it where brackets are part of it: other than letters, digits and _ behind a backslash."""
-    if name.isidentifier():
-        return name
-    return "".join(c if c.isalnum() or c == "_" else "\\" + c for c in name)
-
-
-def escape_port(name: str) -> str:
-    """A port's name as SPEF writes it: the brackets of a bus bit stay bare."""
-    stem, bracket, index = name.partition("[")
-    return escape(stem) + bracket + index
 
 
 def _header(design: str) -> Sequence[str]:
