@@ -21,13 +21,13 @@ def host_and_random(dut: Any) -> tuple[Host, np.random.Generator]:
 
 @cocotb.test()
 async def random_products(dut: Any) -> None:
-    """Random products at random places, some accumulated onto random results."""
+    """Random products at random places, every third accumulated onto random results."""
     host, rng = host_and_random(dut)
     await host.begin()
-    for m, k, n in host.config.products:
+    for i, (m, k, n) in enumerate(host.config.products):
         bases = random_bases(host, rng, m, k, n)
         onto = None
-        if rng.random() < 0.3:
+        if i % 3 == 1:
             onto = rng.integers(-(2**31), 2**31, (m, n)).astype(np.int32)
         await host.run(operand(rng, m, k), operand(rng, k, n), bases, onto)
 
@@ -80,7 +80,7 @@ async def reset_in_the_middle(dut: Any) -> None:
         await host.reset()
         assert await host.read(Register.STATUS) == 0, "the status is not idle after a reset"
         marker = rng.integers(-(2**31), 2**31, (m, n)).astype(np.int32)
-        await host.transfer(golden.result_words(spec, marker))
+        await host.preset(marker)
         await ClockCycles(dut.clk, 2 * (spec.rows + spec.cols) + 8)
         await FallingEdge(dut.clk)
         await host.check(marker)
@@ -120,7 +120,7 @@ async def illegal_products(dut: Any) -> None:
         ((1, 1, 1), (0, 0, 1), ErrorCode.RESULT_BASE),
     ]
     marker = rng.integers(-(2**31), 2**31, (spec.rows, spec.cols)).astype(np.int32)
-    await host.transfer(golden.result_words(spec, marker))
+    await host.preset(marker)
     for sizes, bases, expected in cases:
         await host.start(*sizes, bases)
         code = await host.wait(spec.act_depth + spec.weight_depth + 100)

@@ -167,9 +167,13 @@ class Host:
             sink.write(json.dumps({"m": m, "k": k, "n": n, "cycles": counted, "model": expected}) + "\n")
         assert counted == expected, f"{m} x {k} x {n} took {counted} cycles; the cycle model says {expected}"
 
+    async def preset(self, results: Int32Array, base: int = 0) -> None:
+        """Write results [M, N] at vector ``base``, and zeros up to whole vectors."""
+        await self.transfer(golden.result_words(self.spec, self._fill_vectors(results), base))
+
     async def check(self, expected: Int32Array, base: int = 0) -> None:
-        """Read the results at vector ``base`` and compare each bit with the matrix expected [M, N]."""
-        wanted = list(golden.result_words(self.spec, expected, base))
+        """Read the results at vector ``base``: each bit is that of expected [M, N], and zero up to whole vectors."""
+        wanted = list(golden.result_words(self.spec, self._fill_vectors(expected), base))
         got = await self.transfer((address, None) for address, _ in wanted)
         wrong = [i for i, (_, word) in enumerate(wanted) if got[i] != word]
         if wrong:
@@ -192,10 +196,14 @@ class Host:
         n = weight.shape[1]
         await self.load(act, weight, bases[0], bases[1])
         if onto is not None:
-            await self.transfer(golden.result_words(self.spec, onto, bases[2]))
+            await self.preset(onto, bases[2])
         await self.start(m, k, n, bases, onto is not None)
         await self.finish(m, k, n, onto is not None)
         await self.check(golden.product(act, weight, onto), bases[2])
+
+    def _fill_vectors(self, matrix: Int32Array) -> Int32Array:
+        rows, columns = matrix.shape
+        return np.concatenate([matrix, np.zeros((rows, -columns % self.spec.cols), np.int32)], axis=1)
 
 
 def operand(rng: np.random.Generator, rows: int, cols: int) -> Int8Array:
