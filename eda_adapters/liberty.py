@@ -272,8 +272,8 @@ class _Reader:
             axes = [self._axis(group, template, number) for number in (1, 2) if f"variable_{number}" in template.values]
         flat = np.concatenate(rows) if rows else np.empty(0)
         shape = tuple(len(index) for _, index in axes)
-        if flat.size != int(np.prod(shape)) or not np.isfinite(flat).all():
-            raise InputError(f"{group.where}: expected {int(np.prod(shape))} finite values, found {flat.size}")
+        if flat.size != int(np.prod(shape)):
+            raise InputError(f"{group.where}: expected {int(np.prod(shape))} values, found {flat.size}")
         values = flat.reshape(shape) * unit
         index = dict(axes)
         if len(index) < len(axes):
@@ -319,9 +319,12 @@ def _locate(index: FloatArray, x: FloatArray) -> tuple[np.ndarray, FloatArray]:
 
 def _numbers(text: str, group: Group) -> FloatArray:
     try:
-        return np.array([float(word) for word in text.replace(",", " ").split()])
+        numbers = np.array([float(word) for word in text.replace(",", " ").split()])
     except ValueError:
-        raise InputError(f"{group.where}: {group.name}: expected numbers, found {text[:40]!r}") from None
+        numbers = np.array([np.nan])
+    if not np.isfinite(numbers).all():
+        raise InputError(f"{group.where}: {group.name}: expected finite numbers, found {text[:40]!r}")
+    return numbers
 
 
 def _sequential(group: Group) -> Sequential | None:

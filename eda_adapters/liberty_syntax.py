@@ -6,6 +6,7 @@ Grammar: Liberty User Guides and Reference Manual, volume 1, "Syntax of a librar
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,16 +48,19 @@ class Group:
         return next((group for group in self.groups if group.name == name), None)
 
     def number(self, key: str, default: float | None = None) -> float:
-        """The number of a simple attribute; InputError if it is no number, or absent without a default."""
+        """The number of a simple attribute; InputError if it is none, or absent without a default."""
         text = self.values.get(key)
         if text is None:
             if default is None:
                 raise InputError(f"{self.where}: {self.name} has no {key}")
             return default
         try:
-            return float(text)
+            value = float(text)
         except ValueError:
-            raise InputError(f"{self.where}: {self.name}: {key} is {text!r}, expected a number") from None
+            value = math.nan
+        if not math.isfinite(value):
+            raise InputError(f"{self.where}: {self.name}: {key} is {text!r}, expected a finite number")
+        return value
 
 
 def parse_liberty(path: Path) -> Group:
