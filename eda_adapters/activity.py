@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from eda_adapters.boolean import truth_table
 from eda_adapters.gates import GateNetlist
-from eda_adapters.liberty import Library, LibertyCell, LibertyPin
+from eda_adapters.liberty import LibertyCell, LibertyPin, Library
 from placer.netlist import BoolArray, FloatArray, InputError
 
 WORDS = 32

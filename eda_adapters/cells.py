@@ -27,8 +27,11 @@ from placer.netlist import FloatArray, InputError, IntArray, Netlist, NodeKind, 
 LARGEST_NET = 500
 """Nets with more sinks (clock, reset) do not pull on the cells."""
 
-SPREAD = 0.85
-"""Cells are widened so that they fill this share of the rows in global placement: they spread nearly evenly."""
+LOCAL_DENSITY = 0.65
+"""Cells are widened in global placement, so that where they crowd they cover this share: room for routing."""
+
+FULLEST = 0.9
+"""Share of the rows that the widened cells may fill; where the cells are more than that, they are not widened."""
 
 TIMEOUT_S = 900.0
 
@@ -79,7 +82,7 @@ def place_cells(
         )
     problem, result = out_dir / "cells_problem.npz", out_dir / "cells_result.npz"
     out_dir.mkdir(parents=True, exist_ok=True)
-    np.savez(problem, **_problem(netlist, placement, core, rows, seed, effort, max(SPREAD, min(0.98, area / room))))
+    np.savez(problem, **_problem(netlist, placement, core, rows, seed, effort, _spread(area / room)))
     result.unlink(missing_ok=True)
     argv: list[str | Path] = [sys.executable, "-m", "eda_adapters.coloquinte_job", problem, result]
     root = str(Path(__file__).resolve().parents[1])
@@ -98,6 +101,11 @@ def place_cells(
     problem.unlink()
     result.unlink()
     return CellPlacement(placed, rows, tool, run.cpu_seconds)
+
+
+def _spread(share: float) -> float:
+    """The share of the rows that widened cells fill, from that which they fill themselves."""
+    return max(share, min(share / LOCAL_DENSITY, FULLEST))
 
 
 def cut_rows(netlist: Netlist, placement: Placement, core: Core, halo: tuple[float, float]) -> IntArray:

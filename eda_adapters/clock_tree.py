@@ -1,4 +1,4 @@
-"""An estimate of the clock tree that clock-tree synthesis would build, for power and area; timing takes the clock as ideal.
+"""An estimate of the clock tree that clock-tree synthesis would build, for power; timing takes the clock as ideal.
 
 Assumed: buffers of the technology's clock cell, at most ``LARGEST_FANOUT`` pins each, in as many levels as that takes;
 the lowest wires together are as long as the Steiner tree of all clock pins, those of each level above as long as a
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 LARGEST_FANOUT = 20
 STEINER_CONSTANT = 0.76
-"""Length of a rectilinear Steiner tree of n random points in area A: this times sqrt(n A) (about 0.7124 / 0.94 for few)."""
+"""Length of a rectilinear Steiner tree of n random points in an area A, divided by sqrt(n A), n some hundreds."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -198,8 +199,7 @@ def _draw_macros(axes: Any, netlist: Netlist, placement: Placement) -> None:
     from matplotlib.patches import Polygon, Rectangle
 
     hard = netlist.nodes(NodeKind.HARD)
-    names = [netlist.node_names[node] for node in hard]
-    shared = len(os.path.commonprefix(names)) if len(names) > 1 else 0
+    names = _short_names([netlist.node_names[node] for node in hard])
     for node, name in zip(hard, names, strict=True):
         (w, h), (x, y) = netlist.node_size[node], placement.position[node]
         axes.add_patch(
@@ -213,8 +213,20 @@ def _draw_macros(axes: Any, netlist: Netlist, placement: Placement) -> None:
         axes.add_patch(
             Polygon([at, at - (sx * cut, 0), at - (0, sy * cut)], facecolor="#2f4b66", edgecolor="none", zorder=3)
         )
-        size = max(4.0, min(8.0, 520 * w / netlist.canvas.width / max(len(name[shared:]), 8)))
-        axes.text(x, y, name[shared:], ha="center", va="center", fontsize=size, color="#10202f", zorder=4, clip_on=True)
+        longest = max(map(len, name.split("\n")))
+        size = min(9.0, 900 * w / netlist.canvas.width / max(longest, 8))
+        if size >= 3:
+            axes.text(x, y, name, ha="center", va="center", fontsize=size, color="#10202f", zorder=4, clip_on=True)
+
+
+def _short_names(names: list[str]) -> list[str]:
+    """Instance names without the levels that all share at either end, a line for each level (``__`` between them)."""
+    levels = [re.split(r"__+", name) for name in names]
+    while min(map(len, levels), default=0) > 1 and len({level[0] for level in levels}) == 1:
+        levels = [level[1:] for level in levels]
+    while min(map(len, levels), default=0) > 1 and len({level[-1] for level in levels}) == 1:
+        levels = [level[:-1] for level in levels]
+    return ["\n".join(level) for level in levels]
 
 
 def _draw_path(

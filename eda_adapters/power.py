@@ -25,7 +25,7 @@ from eda_adapters.activity import Activity
 from eda_adapters.boolean import truth_table
 from eda_adapters.clock_tree import ClockTree
 from eda_adapters.gates import GateNetlist
-from eda_adapters.liberty import InternalPower, Library, LibertyCell, LibertyPin
+from eda_adapters.liberty import InternalPower, LibertyCell, LibertyPin, Library
 from eda_adapters.technology import Pdk
 from placer.netlist import FloatArray, IntArray
 
@@ -200,7 +200,7 @@ class _Design:
         return at_clock, at_other
 
     def leakage(self, cell: LibertyCell, members: IntArray) -> float:
-        """NW of all instances of a cell."""
+        """Leakage in nW of all instances of a cell."""
         if not cell.leakage_when:
             return cell.leakage * len(members)
         weights = _Conditions(self, cell)
@@ -304,7 +304,7 @@ class _Conditions:
         combination = np.arange(2 ** len(names))
         chance = np.ones((self.members, len(combination)))
         high = {name: (combination >> i) & 1 == 1 for i, name in enumerate(names)}
-        pair = ()
+        pair: tuple[str, ...] = ()
         if state is not None and state.kind == "ff" and state.state in high and state.next_state in high:
             pair = (state.state, state.next_state)
         for name in names:
