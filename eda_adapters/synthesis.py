@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from eda_adapters.drive import strengthen
 from eda_adapters.gates import GateNetlist, NetlistError, read_gates, write_verilog
 from eda_adapters.liberty import LibertyCell, read_liberty
 from eda_adapters.pdk import BufferCell, Pdk, PdkError
@@ -79,6 +80,7 @@ def synthesize(design: Design, pdk: Pdk, out_dir: Path, period_ns: float, timeou
         if unmapped:
             raise _lacks_cell(pdk, unmapped[1], str(error)) from error
         raise run.garbage(str(error)) from error
+    gates = strengthen(gates, cells, pdk)
     write_verilog(gates, verilog)
     return Synthesis(gates, srams, netlist, verilog, _metrics(gates, cells), tool, run.seconds)
 
