@@ -97,10 +97,9 @@ class _Columns:
 
 def open_text(path: Path) -> IO[bytes]:
     """A file's bytes, unpacked where it is gzipped."""
-    raw = path.open("rb")
-    packed = raw.read(2) == b"\x1f\x8b"
-    raw.seek(0)
-    return gzip.GzipFile(fileobj=raw) if packed else raw  # type: ignore[return-value]
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    return gzip.open(path, "rb") if packed else path.open("rb")  # type: ignore[return-value]
 
 
 def blocks(path: Path, size: int = BLOCK) -> Iterator[bytes]:
