@@ -1,8 +1,8 @@
 """The proxy cost in JAX: one placement or, through ``vmap``, a batch of them, on CPU or GPU.
 
 The same definition as ``placer.cost``. Everything is dense: nets of similar degree are the rows of one table (padded by
-repeating the source point, which changes nothing), and the demand of all routes is a product of two matrices,
-the row that a run lies in and the columns that it covers. So there is no scatter, no sort and no loop.
+repeating the source point, which changes nothing), and each run of a route adds its weight where it begins and takes it
+away where it ends, so that running sums along rows and columns give the demand.
 
 In double precision (``jax_enable_x64``) the cost equals ``CostModel``'s to 1e-12. In single precision wirelength and
 density differ by about 1e-7; a pin within rounding of a cell's edge may fall into its neighbour, and then
@@ -14,18 +14,18 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
-from numpy.typing import NDArray
 
 from placer.cost_state import build_state
 from placer.netlist import Netlist
 
 Triple: TypeAlias = tuple[Array, Array, Array]
+Run: TypeAlias = tuple[Array, Array, Array, Array]  # line, from, to, weight
 PARTIAL = 1e-5  # um; a row or column covered to within this is covered in full
 PRECISION = lax.Precision.HIGHEST
 
@@ -45,7 +45,9 @@ class CostArrays:
     hard: Array  # [H] numbers of the hard macros
     point_node: Array  # [Q] node of each point
     point_offset: Array  # [Q, 2] um, orientation N
-    nets: tuple[Array, ...]  # per class of degree [M_k, D_k] points, the source first, then sinks, then the source again
+    nets: tuple[
+        Array, ...
+    ]  # per class of degree [M_k, D_k] points, the source first, then sinks, then the source again
     weights: tuple[Array, ...]  # per class [M_k]
     cell: Array  # [2] um, width and height of a grid cell
     supply: Array  # [2] routes of a cell: horizontal, vertical
@@ -61,6 +63,7 @@ def cost_arrays(netlist: Netlist) -> CostArrays:
     state = build_state(netlist)
     canvas = netlist.canvas
     degree = np.diff(state.net_start)
+    net_of_slot = np.repeat(np.arange(len(degree)), degree)
     nets, weights = [], []
     lower = 1
     for width in _widths(int(degree.max(initial=0))):
@@ -69,7 +72,7 @@ def cost_arrays(netlist: Netlist) -> CostArrays:
         if len(chosen):
             table = np.repeat(state.net_points[state.net_start[chosen]][:, None], width, axis=1)
             slots = np.arange(width) < degree[chosen, None]
-            table[slots] = np.concatenate([_slice(state.net_points, state.net_start, net) for net in chosen])
+            table[slots] = state.net_points[np.isin(net_of_slot, chosen)]
             nets.append(jnp.asarray(table))
             weights.append(jnp.asarray(state.net_weight[chosen], float))
     cell = np.array([canvas.width / canvas.columns, canvas.height / canvas.rows])
@@ -91,15 +94,11 @@ def cost_arrays(netlist: Netlist) -> CostArrays:
 
 
 def _widths(largest: int) -> list[int]:
-    """Classes of degree: 2, 3, then up by a half, which wastes a fifth of the slots at most on average."""
-    widths = [2, 3, 4]
+    """Classes of degree: 2, 3, then doubling; more classes would waste fewer slots, and take longer to compile."""
+    widths = [2, 3]
     while widths[-1] < largest:
-        widths.append(math.ceil(widths[-1] * 1.5))
+        widths.append(2 * widths[-1])
     return widths
-
-
-def _slice(points: NDArray[np.int32], start: NDArray[np.int32], net: int) -> NDArray[np.int32]:
-    return points[start[net] : start[net + 1]]
 
 
 def points_at(arrays: CostArrays, position: Array, orientation: Array) -> Array:
@@ -107,6 +106,12 @@ def points_at(arrays: CostArrays, position: Array, orientation: Array) -> Array:
     turned = orientation[arrays.point_node]
     sign = jnp.stack([jnp.where(turned % 2 == 1, -1.0, 1.0), jnp.where(turned >= 2, -1.0, 1.0)], axis=1)
     return position[arrays.point_node] + sign.astype(position.dtype) * arrays.point_offset
+
+
+def cells_of(arrays: CostArrays, at: Array) -> Array:
+    """Column and row of each point, clamped into the grid, [Q, 2] int32."""
+    count = jnp.array([arrays.columns, arrays.rows])
+    return jnp.clip(jnp.floor(at / arrays.cell).astype(jnp.int32), 0, count - 1)
 
 
 def proxy_cost(arrays: CostArrays, position: Array, orientation: Array) -> Triple:
@@ -167,78 +172,95 @@ def congestion_maps(
     arrays: CostArrays, position: Array, overlap: tuple[Array, Array], at: Array
 ) -> tuple[Array, Array]:
     """Demand over supply of horizontal [rows, columns] and of vertical routes [columns, rows], blockage included."""
-    count = jnp.array([arrays.columns, arrays.rows])
-    cell = jnp.clip(jnp.floor(at / arrays.cell).astype(jnp.int32), 0, count - 1)
-    demand_h = jnp.zeros((arrays.rows, arrays.columns), position.dtype)
-    demand_v = jnp.zeros((arrays.columns, arrays.rows), position.dtype)
+    cell = cells_of(arrays, at)
+    runs_h: list[Run] = []
+    runs_v: list[Run] = []
     for table, weight in zip(arrays.nets, arrays.weights, strict=True):
         x, y = cell[:, 0][table], cell[:, 1][table]
-        runs_h, runs_v = _runs(x, y, weight, arrays.rows)
-        for run in runs_h:
-            demand_h += _charge(*run, arrays.rows, arrays.columns)
-        for run in runs_v:
-            demand_v += _charge(*run, arrays.columns, arrays.rows)
+        more_h, more_v = routes(x, y, weight, arrays.rows)
+        runs_h += more_h
+        runs_v += more_v
+    demand_h = _demand(runs_h, arrays.rows, arrays.columns, position.dtype)
+    demand_v = _demand(runs_v, arrays.columns, arrays.rows, position.dtype)
     demand_h = smoothed(demand_h / arrays.supply[0], arrays.smooth)
     demand_v = smoothed(demand_v / arrays.supply[1], arrays.smooth)
     block_h, block_v = blockage(arrays, position, overlap)
     return demand_h + block_h, demand_v + block_v
 
 
-def _charge(line: Array, a: Array, b: Array, weight: Array, lines: int, length: int) -> Array:
-    """Demand [lines, length] of runs that charge cells min(a, b) .. max(a, b) - 1 of a line with a weight each."""
-    line, a, b, weight = (v.ravel() for v in (line, a, b, weight))
-    place = jnp.arange(length)
-    covers = (place >= jnp.minimum(a, b)[:, None]) & (place < jnp.maximum(a, b)[:, None])
-    charges = jnp.where(line[:, None] == jnp.arange(lines), weight[:, None], 0.0)
-    return jnp.matmul(charges.T, covers.astype(weight.dtype), precision=PRECISION)
+def _demand(runs: list[Run], lines: int, length: int, dtype: jnp.dtype[Any]) -> Array:
+    """Demand [lines, length] of runs, each of which charges cells min(a, b) .. max(a, b) - 1 of its line."""
+    if not runs:
+        return jnp.zeros((lines, length), dtype)
+    line, a, b, weight = (jnp.concatenate([run[k].ravel() for run in runs]) for k in range(4))
+    place = jnp.concatenate([line * length + jnp.minimum(a, b), line * length + jnp.maximum(a, b)])
+    steps = jnp.zeros(lines * length, dtype).at[place].add(jnp.concatenate([weight, -weight]), mode="promise_in_bounds")
+    until = jnp.triu(jnp.ones((length, length), dtype))
+    return jnp.matmul(steps.reshape(lines, length), until, precision=PRECISION)
 
 
-def _runs(x: Array, y: Array, weight: Array, rows: int) -> tuple[list[tuple[Array, ...]], list[tuple[Array, ...]]]:
+def routes(x: Array, y: Array, weight: Array, rows: int, at: Array | None = None) -> tuple[list[Run], list[Run]]:
     """Horizontal runs (row, from, to, weight) and vertical ones (column, from, to, weight) of nets of one class.
 
     Args:
-        x, y: [M, D] column and row of each net's ends, the source first.
+        x, y: [M, D] column and row of each net's ends, the source first; these decide how a net is routed.
         weight: [M].
         rows: of the grid.
+        at: [M, D, 2] coordinates of the ends, to have runs told in coordinates instead of columns and rows.
     """
-    x0, y0 = x[:, :1], y[:, :1]
+    at_x, at_y = (x, y) if at is None else (at[:, :, 0], at[:, :, 1])
+    x0, y0 = at_x[:, :1], at_y[:, :1]
     if x.shape[1] == 2:
-        return [(y0, x0, x[:, 1:], weight)], [(x[:, 1:], y0, y[:, 1:], weight)]
+        return [(y0, x0, at_x[:, 1:], weight)], [(at_x[:, 1:], y0, at_y[:, 1:], weight)]
     key = x * rows + y
     seen = (key[:, :, None] == key[:, None, :]) & (jnp.arange(x.shape[1]) < jnp.arange(x.shape[1])[:, None])
     new = ~jnp.any(seen, axis=-1)
     three = jnp.sum(new, axis=1) == 3
-    w3 = jnp.where(three, weight, 0.0)
-    runs_h, runs_v = _three(key, w3, rows)
+    runs_h, runs_v = _three(key, jnp.where(three, weight, 0.0), rows, at)
     star = jnp.where(new & ~three[:, None], weight[:, None], 0.0)[:, 1:]
-    shape = star.shape
-    runs_h.append((jnp.broadcast_to(y0, shape), jnp.broadcast_to(x0, shape), x[:, 1:], star))
-    runs_v.append((x[:, 1:], jnp.broadcast_to(y0, shape), y[:, 1:], star))
+    x0, y0 = jnp.broadcast_to(x0, star.shape), jnp.broadcast_to(y0, star.shape)
+    runs_h.append((y0, x0, at_x[:, 1:], star))
+    runs_v.append((at_x[:, 1:], y0, at_y[:, 1:], star))
     return runs_h, runs_v
 
 
-def _three(key: Array, weight: Array, rows: int) -> tuple[list[tuple[Array, ...]], list[tuple[Array, ...]]]:
-    """Runs of nets whose ends are in three distinct cells, from the cells' keys ``column * rows + row`` [M, D]."""
-    first, last = key.min(axis=1), key.max(axis=1)
-    middle = jnp.max(jnp.where(key < last[:, None], key, -1), axis=1)
-    middle = jnp.maximum(middle, first)
-    (xa, ya), (xb, yb), (xc, yc) = ((k // rows, k % rows) for k in (first, middle, last))
-    low, high = jnp.minimum(jnp.minimum(ya, yb), yc), jnp.maximum(jnp.maximum(ya, yb), yc)
-    mid = ya + yb + yc - low - high
+def _three(key: Array, weight: Array, rows: int, at: Array | None) -> tuple[list[Run], list[Run]]:
+    """Runs of nets in three distinct cells, whose keys are ``column * rows + row`` [M, D]; others have no weight.
+
+    Ends that share a cell count with the mean of their coordinates.
+    """
+    a, c = key.min(axis=1), key.max(axis=1)
+    b = jnp.maximum(jnp.max(jnp.where(key < c[:, None], key, -1), axis=1), a)
+
+    def pick(cell: Array) -> tuple[Array, Array, Array, Array]:
+        x, y = cell // rows, cell % rows
+        if at is None:
+            return x, y, x, y
+        here = (key == cell[:, None])[:, :, None]
+        mean = jnp.sum(jnp.where(here, at, 0.0), axis=1) / jnp.sum(here, axis=1)
+        return x, y, mean[:, 0], mean[:, 1]
+
+    (xa, ya, px_a, py_a), (xb, yb, px_b, py_b), (xc, yc, px_c, py_c) = pick(a), pick(b), pick(c)
     one = (xa < xb) & (xb < xc) & (jnp.minimum(ya, yc) < yb) & (yb < jnp.maximum(ya, yc))
     two = ~one & (xb == xc) & (xa < xb) & (ya < jnp.minimum(yb, yc))
-    bent = one | (~two & (yb == yc))  # the first and the third case differ by the last vertical run, empty in the third
-    # Ends at the lowest and the highest row; the keys' order makes xa <= xb <= xc.
-    x_low = jnp.where(ya == low, xa, jnp.where(yb == low, xb, xc))
-    x_high = jnp.where(yc == high, xc, jnp.where(yb == high, xb, xa))
+    bent = one | (~two & (yb == yc))  # the first and the third case: in the third, the last vertical run is empty
     turn = bent | two
+    # The fourth case: ends in the lowest, the middle and the highest row; the keys' order makes xa <= xb <= xc.
+    low, high = jnp.minimum(jnp.minimum(ya, yb), yc), jnp.maximum(jnp.maximum(ya, yb), yc)
+    a_low, b_low, c_high, b_high = ya == low, yb == low, yc == high, yb == high
+    x_low, y_low = (jnp.where(a_low, p, jnp.where(b_low, q, r)) for p, q, r in ((px_a, px_b, px_c), (py_a, py_b, py_c)))
+    x_high, y_high = (
+        jnp.where(c_high, r, jnp.where(b_high, q, p)) for p, q, r in ((px_a, px_b, px_c), (py_a, py_b, py_c))
+    )
+    y_mid = py_a + py_b + py_c - y_low - y_high
     runs_h = [
-        (jnp.where(turn, ya, mid), xa, jnp.where(turn, xb, xc), weight),
-        (yb, xb, jnp.where(bent, xc, xb), weight),
+        (jnp.where(turn, py_a, y_mid), px_a, jnp.where(turn, px_b, px_c), weight),
+        (py_b, px_b, jnp.where(bent, px_c, px_b), weight),
     ]
+    y_bend = jnp.where(bent, py_b, jnp.where(two, py_c, y_mid))
     runs_v = [
-        (jnp.where(turn, xb, x_low), jnp.where(turn, ya, low), jnp.where(bent, yb, jnp.where(two, high, mid)), weight),
-        (jnp.where(turn, xc, x_high), jnp.where(bent, yb, jnp.where(two, yc, mid)), jnp.where(turn, yc, high), weight),
+        (jnp.where(turn, px_b, x_low), jnp.where(turn, py_a, y_low), y_bend, weight),
+        (jnp.where(turn, px_c, x_high), y_bend, jnp.where(turn, py_c, y_high), jnp.where(one | ~turn, weight, 0.0)),
     ]
     return runs_h, runs_v
 
