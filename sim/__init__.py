@@ -2,7 +2,7 @@
 
 from sim.cycle_model import CycleBreakdown, ProductError, bus_words, check_product, cycle_breakdown, cycles
 from sim.validate import Validation, exact_of, validate_cycles
-from sim.verify import Activity, BenchTest, Measured, VerifyResult, random_products, verify
+from sim.verification import Activity, BenchTest, Measured, VerifyResult, random_products, verify
 
 __all__ = [
     "Activity",

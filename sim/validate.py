@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rtl import AcceleratorSpec, elaborate
 from sim.simulator import Simulator
-from sim.verify import Measured, random_products, verify
+from sim.verification import Measured, random_products, verify
 
 SPECS = (
     AcceleratorSpec(),

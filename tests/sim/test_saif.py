@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rtl import AcceleratorSpec, elaborate
 from sim import Activity, verify
 from sim.saif import VcdError, saif_duration, vcd_to_saif
-from sim.verify import activity_product
+from sim.verification import activity_product
 
 NET = re.compile(r"\s*\((\S+) \(T0 (\d+)\) \(T1 (\d+)\) \(TZ (\d+)\) \(TX (\d+)\) \(TB \d+\) \(TC (\d+)\)\)")
 HEAD = "$timescale 1ps $end\n$scope module top $end\n$var wire 1 ! a $end\n$var reg 3 % b [2:0] $end\n"
