@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, Literal
 
 MOVEMENT = frozenset(
@@ -25,6 +26,11 @@ MOVEMENT = frozenset(
         "iota",
         "pad",
         "reshape",
+        "name",
+        "optimization_barrier",
+        "random_unwrap",
+        "random_wrap",
+        "reduce_precision",
         "rev",
         "scatter",
         "slice",
@@ -80,6 +86,11 @@ class Workload:
         return sum(op.macs for op in self.ops)
 
     @property
+    def flops(self) -> int:
+        """Two floating-point operations for each multiply-accumulate of the matrix products."""
+        return 2 * self.macs
+
+    @property
     def other(self) -> int:
         """Elements calculated outside of matrix products."""
         return sum(self.other_ops.values())
@@ -101,16 +112,27 @@ class Workload:
         return cls(data["name"], ops, data["other_ops"], data["moved"], data["unbounded_loops"])
 
 
-def from_jax(function: Callable[..., Any], *args: Any, name: str) -> Workload:
+def from_jax(function: Callable[..., Any], *args: Any, name: str, trips: int = 1) -> Workload:
     """Trace a JAX function and count what its jaxpr does, forwards and backwards as it is written there.
 
-    Loops with a known length (``scan``) count their body as often as it runs; of the branches of ``cond`` the one with
-    the most matrix work counts. A convolution counts as the matrix product of its unrolled windows (im2col), per group.
+    What no output depends on is left out, as XLA does. Loops with a known length (``scan``) count their body as often
+    as it runs; of the branches of ``cond`` the one with the most matrix work counts. A convolution counts as the matrix
+    products of its unrolled windows (im2col), per group: zeros of the padding are multiplied, and zeros that the
+    gradient of a strided convolution puts between its inputs are not.
+
+    Args:
+        function: any function that ``jax.make_jaxpr`` traces.
+        args: its arguments, or arrays of their shapes.
+        name: of the workload.
+        trips: how often the body of a ``while`` loop counts, whose length the program does not say.
     """
     import jax
+    from jax.interpreters import partial_eval
 
-    counter = _Counter()
-    counter.walk(jax.make_jaxpr(function)(*args).jaxpr, 1)
+    jaxpr = jax.make_jaxpr(function)(*args).jaxpr
+    live, _ = partial_eval.dce_jaxpr(jaxpr, [True] * len(jaxpr.outvars))
+    counter = _Counter(trips)
+    counter.walk(live, 1)
     ops = tuple(
         LayerOp(f"{kind} {m}x{k}x{n}", m, k, n, count, kind) for (m, k, n, kind), count in counter.products.items()
     )
@@ -120,7 +142,8 @@ def from_jax(function: Callable[..., Any], *args: Any, name: str) -> Workload:
 class _Counter:
     """Walks through a jaxpr and those inside it."""
 
-    def __init__(self) -> None:
+    def __init__(self, trips: int) -> None:
+        self.trips = trips
         self.products: Counter[tuple[int, int, int, Literal["gemm", "conv"]]] = Counter()
         self.other: Counter[str] = Counter()
         self.moved: Counter[str] = Counter()
@@ -134,20 +157,32 @@ class _Counter:
             elif primitive == "conv_general_dilated":
                 self._convolution(equation, times)
             elif primitive == "cond":
-                self._merge(
-                    max((_counted(branch) for branch in equation.params["branches"]), key=_Counter._macs), times
-                )
+                branches = [self._counted(branch.jaxpr) for branch in equation.params["branches"]]
+                self._merge(max(branches, key=_Counter._weight), times)
             elif primitive == "while":
                 self.unbounded += 1
-                self.walk(equation.params["body_jaxpr"].jaxpr, times)
+                self.walk(equation.params["body_jaxpr"].jaxpr, times * self.trips)
+                self.walk(equation.params["cond_jaxpr"].jaxpr, times * self.trips)
+            elif primitive.startswith(("reduce", "scatter", "select_and_")):  # their inner jaxpr is one element's
+                self._elements(equation, times)
             elif inner := _inner(equation.params):
                 length = equation.params["length"] if primitive == "scan" else 1
                 for one in inner:
                     self.walk(one, times * length)
             else:
-                read = primitive.startswith(("reduce_", "argm", "cum", "sort", "top_k"))
-                sizes = [math.prod(v.aval.shape) for v in (equation.invars if read else equation.outvars)]
-                (self.moved if primitive in MOVEMENT else self.other)[primitive] += times * max(sizes, default=0)
+                self._elements(equation, times)
+
+    def _elements(self, equation: Any, times: int) -> None:
+        """Count what is read (reductions), written into (scatters, their updates alone), or else made."""
+        primitive = equation.primitive.name
+        if primitive.startswith("scatter"):
+            counted = equation.invars[2:]
+        elif primitive.startswith(("reduce", "select_and_", "argm", "cum", "sort", "top_k")):
+            counted = equation.invars
+        else:
+            counted = equation.outvars
+        size = max((math.prod(v.aval.shape) for v in counted), default=0)
+        (self.moved if primitive in MOVEMENT else self.other)[primitive] += times * size
 
     def _dot(self, equation: Any, times: int) -> None:
         (left_k, right_k), (left_batch, right_batch) = equation.params["dimension_numbers"]
@@ -160,16 +195,37 @@ class _Counter:
             self.products[m, k, n, "gemm"] += times * count
 
     def _convolution(self, equation: Any, times: int) -> None:
-        numbers = equation.params["dimension_numbers"]
-        groups = equation.params["feature_group_count"] * equation.params["batch_group_count"]
+        given = equation.params
+        numbers = given["dimension_numbers"]
+        groups = given["feature_group_count"] * given["batch_group_count"]
         kernel, out = equation.invars[1].aval.shape, equation.outvars[0].aval.shape
         features_out, features_in = kernel[numbers.rhs_spec[0]], kernel[numbers.rhs_spec[1]]
-        window = math.prod(kernel[d] for d in numbers.rhs_spec[2:])
-        pixels = math.prod(out) // out[numbers.out_spec[1]]
-        self.products[pixels, features_in * window, features_out // groups, "conv"] += times * groups
+        per_dimension = [
+            _taps(out[o], kernel[w], *rest).items()
+            for o, w, *rest in zip(
+                numbers.out_spec[2:],
+                numbers.rhs_spec[2:],
+                given["window_strides"],
+                (low for low, _ in given["padding"]),
+                given["lhs_dilation"],
+                given["rhs_dilation"],
+                strict=True,
+            )
+        ]
+        for combination in product(*per_dimension):
+            window = math.prod(taps for taps, _ in combination)
+            pixels = out[numbers.out_spec[0]] * math.prod(outputs for _, outputs in combination)
+            if pixels * window * features_in * features_out:
+                self.products[pixels, features_in * window, features_out // groups, "conv"] += times * groups
 
-    def _macs(self) -> int:
-        return sum(m * k * n * count for (m, k, n, _), count in self.products.items())
+    def _counted(self, jaxpr: Any) -> _Counter:
+        counter = _Counter(self.trips)
+        counter.walk(jaxpr, 1)
+        return counter
+
+    def _weight(self) -> tuple[int, int]:
+        macs = sum(m * k * n * count for (m, k, n, _), count in self.products.items())
+        return macs, self.other.total()
 
     def _merge(self, other: _Counter, times: int) -> None:
         for mine, theirs in ((self.products, other.products), (self.other, other.other), (self.moved, other.moved)):
@@ -178,10 +234,16 @@ class _Counter:
         self.unbounded += other.unbounded
 
 
-def _counted(closed: Any) -> _Counter:
-    counter = _Counter()
-    counter.walk(closed.jaxpr, 1)
-    return counter
+def _taps(outputs: int, window: int, stride: int, low: int, dilation: int, window_dilation: int) -> Counter[int]:
+    """For one dimension of a convolution: how many outputs see how many inputs that are not zeros in between.
+
+    Output o starts at o * stride - low of the dilated input, whose elements lie at multiples of ``dilation``.
+    """
+    counted: Counter[int] = Counter()
+    for output in range(outputs):
+        start = output * stride - low
+        counted[sum((start + tap * window_dilation) % dilation == 0 for tap in range(window))] += 1
+    return counted
 
 
 def _inner(params: Mapping[str, Any]) -> list[Any]:
