@@ -126,6 +126,19 @@ class AcceleratorSpec:
         return self.act_banks + self.weight_banks + self.result_banks
 
     @property
+    def loads_beside(self) -> bool:
+        """Whether both halves of each operand scratchpad lie in banks of their own.
+
+        Then the bus fills one half, a word in each cycle, while the array reads the other; else it waits for the bank.
+        """
+        return self.act_banks // self.act_lanes % 2 == 0 and self.weight_banks // self.weight_lanes % 2 == 0
+
+    @property
+    def reads_beside(self) -> bool:
+        """Whether both halves of the result scratchpad lie in banks of their own, as for ``loads_beside``."""
+        return self.result_banks // (2 * self.result_lanes) % 2 == 0
+
+    @property
     def content_hash(self) -> str:
         """A name for the spec that depends on its values alone: 16 hexadecimal digits."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]

@@ -64,6 +64,7 @@ class Host:
         self.config = config
         self.spec = config.spec
         self.map = MemoryMap.of(config.spec)
+        self.waits = 0  # cycles in which a request was offered and not taken
 
     async def begin(self) -> None:
         """Start the clock and reset."""
@@ -104,6 +105,8 @@ class Host:
                     queue.popleft()
                     pending += word is None
                     left = PATIENCE
+                else:
+                    self.waits += 1
             else:
                 self.dut.bus_valid.value = 0
                 if not pending:
