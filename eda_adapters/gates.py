@@ -69,7 +69,9 @@ def read_gates(path: Path, top: str, cells: Mapping[str, LibertyCell]) -> GateNe
     try:
         module = json.loads(path.read_bytes())["modules"][top]
         return _gates(module, top, cells)
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
+    except NetlistError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         kind = f"{type(error).__name__}: {error}"
         raise NetlistError(f"{path}: not the netlist of {top} as Yosys writes it ({kind})") from error
     except OSError as error:

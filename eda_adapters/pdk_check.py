@@ -29,23 +29,29 @@ def check_pdk(pdk: Pdk) -> list[Finding]:
     if any(finding.state == "missing" for finding in findings):
         return findings
 
-    lef_cells, lef_sites, lef_layers = _lef_names(pdk)
+    text = "\n".join(path.read_text(errors="replace") for path in pdk.lefs)
+    lef_pins = _lef_pins(text)
     liberty_cells = {corner.name: _liberty_cells(corner) for corner in pdk.corners.values()}
-    for key, name, names, where in (
-        ("floorplan.site", pdk.site, lef_sites, "SITE"),
-        *((f"wires.layers.{layer}", layer, lef_layers, "LAYER") for layer in pdk.layers),
-        *(("floorplan.port_layer", layer, lef_layers, "LAYER") for layer in _pin_layers(pdk)),
+    for key, name, word in (
+        ("floorplan.site", pdk.site, "SITE"),
+        *((f"wires.layers.{layer}", layer, "LAYER") for layer in pdk.layers),
+        *((key, layer, "LAYER") for key, layer in _pin_layers(pdk)),
     ):
-        found = name in names
-        message = name if found else f"{where} {name} is not in the LEF files; name one that is"
+        found = re.search(rf"^\s*{word}\s+{re.escape(name)}\s*$", text, re.M)
+        message = name if found else f"{word} {name} is not in the LEF files; name one that is"
         findings.append(Finding(key, "present" if found else "missing", message))
-    for key, cell, timed in _cells(pdk):
+    for key, cell, pins, timed in _cells(pdk):
         lacks = [f"corner {name}" for name, cells in liberty_cells.items() if timed and cell not in cells]
-        lacks += ["LEF files"] if cell not in lef_cells else []
-        message = f"cell {cell} is not in the {' and '.join(lacks)}; name a cell that is" if lacks else cell
-        findings.append(Finding(key, "missing" if lacks else "present", message))
+        lacks += ["LEF files"] if cell not in lef_pins else []
+        wrong = [pin for pin in pins if not lacks and pin not in lef_pins[cell]]
+        message = cell
+        if lacks:
+            message = f"cell {cell} is not in the {' and '.join(lacks)}; name a cell that is"
+        elif wrong:
+            message = f"cell {cell} has no pin {wrong[0]}; its pins are {', '.join(sorted(lef_pins[cell]))}"
+        findings.append(Finding(key, "missing" if lacks or wrong else "present", message))
     for cell in pdk.dont_use:
-        if cell not in lef_cells:
+        if cell not in lef_pins:
             findings.append(Finding("synthesis.dont_use", "missing", f"no cell {cell}; take it off the list"))
     findings += [Finding(key, "absent", cost) for key, absent, cost in _costs(pdk) if absent]
     return findings
@@ -57,22 +63,27 @@ def _files(pdk: Pdk) -> list[tuple[str, tuple[Path, ...]]]:
     return [*lefs, ("files.verilog", pdk.verilog), *corners]
 
 
-def _pin_layers(pdk: Pdk) -> tuple[str, ...]:
-    sram = (pdk.sram.pin_layer, pdk.sram.power_layer, *pdk.sram.blocked_layers) if pdk.sram else ()
-    return tuple(dict.fromkeys((pdk.port_layer_horizontal, pdk.port_layer_vertical, *sram)))
+def _pin_layers(pdk: Pdk) -> list[tuple[str, str]]:
+    ports = [("floorplan.port_layer_horizontal", pdk.port_layer_horizontal)]
+    ports += [("floorplan.port_layer_vertical", pdk.port_layer_vertical)]
+    if pdk.sram:
+        ports += [("sram.pin_layer", pdk.sram.pin_layer), ("sram.power_layer", pdk.sram.power_layer)]
+        ports += [("sram.blocked_layers", layer) for layer in pdk.sram.blocked_layers]
+    return ports
 
 
-def _cells(pdk: Pdk) -> list[tuple[str, str, bool]]:
-    """Key, cell, and whether Liberty must have it, for each cell that the description gives a role."""
+def _cells(pdk: Pdk) -> list[tuple[str, str, tuple[str, ...], bool]]:
+    """Key, cell, pins and whether Liberty must have it, for each cell that the description gives a role."""
     roles = {"buffer": pdk.buffer, "clock_buffer": pdk.clock_buffer}
     roles |= {"tie_high": pdk.tie_high, "tie_low": pdk.tie_low}
-    found = [(f"cells.{key}", role.cell, True) for key, role in roles.items() if role]
-    found += [("cells.tap", pdk.tap, False)] if pdk.tap else []
-    return [
-        *found,
-        *(("cells.fill", cell, False) for cell in pdk.fill),
-        ("synthesis.driver", pdk.driver, True),
-    ]
+    found: list[tuple[str, str, tuple[str, ...], bool]] = []
+    for key, role in roles.items():
+        if role:
+            pins = (role.input, role.output) if role.input else (role.output,)
+            found.append((f"cells.{key}", role.cell, (*pins, pdk.power, pdk.ground), True))
+    found += [("cells.tap", pdk.tap, (), False)] if pdk.tap else []
+    found += [("cells.fill", cell, (), False) for cell in pdk.fill]
+    return [*found, ("synthesis.driver", pdk.driver, (), True)]
 
 
 def _costs(pdk: Pdk) -> list[tuple[str, bool, str]]:
@@ -91,11 +102,17 @@ def _costs(pdk: Pdk) -> list[tuple[str, bool, str]]:
     ]
 
 
-def _lef_names(pdk: Pdk) -> tuple[set[str], set[str], set[str]]:
-    """Names of all macros, sites and layers of the LEF files."""
-    text = "\n".join(path.read_text(errors="replace") for path in pdk.lefs)
-    macros, sites, layers = (set(re.findall(rf"^\s*{word}\s+(\S+)", text, re.M)) for word in ("MACRO", "SITE", "LAYER"))
-    return macros, sites, layers
+def _lef_pins(text: str) -> dict[str, set[str]]:
+    """The pins of each macro in LEF text."""
+    pins: dict[str, set[str]] = {}
+    macro = ""
+    for word, name in re.findall(r"^\s*(MACRO|PIN)\s+(\S+)", text, re.M):
+        if word == "MACRO":
+            macro = name
+            pins[macro] = set()
+        elif macro:
+            pins[macro].add(name)
+    return pins
 
 
 def _liberty_cells(corner: Corner) -> set[str]:

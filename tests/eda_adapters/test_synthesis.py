@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import random
 import re
 import shutil
 import subprocess
@@ -266,6 +267,21 @@ def test_netlist_that_does_not_hold_together(
     cells = read_liberty(*pdk.corner.liberty, *(sram.lib for sram in mapped.srams)).cells
     with pytest.raises(NetlistError, match=message):
         read_gates(edited(tmp_path / "x.json", mapped, change), "history", cells)
+
+
+def test_mutated_json_ends_in_a_netlist_or_an_error(pdk: Pdk, mapped: Synthesis, tmp_path: Path) -> None:
+    cells = read_liberty(*pdk.corner.liberty, *(sram.lib for sram in mapped.srams)).cells
+    text, rng, path = mapped.json.read_text(), random.Random(3), tmp_path / "fuzzed.json"
+    errors = 0
+    for _ in range(200):
+        start = rng.randrange(len(text))
+        piece = rng.choice(["", "{", "}", "[", "]", '"', ",", "0", "-7", "1e9", "null", '"x"', "[]", "{}", "1.5"])
+        path.write_text(text[:start] + piece + text[start + rng.choice([0, 1, 1, 5, 50]) :])
+        try:
+            read_gates(path, "history", cells)
+        except NetlistError:
+            errors += 1
+    assert errors > 50
 
 
 def test_verilog_is_written_whole_or_not_at_all(mapped: Synthesis, tmp_path: Path) -> None:
