@@ -19,6 +19,9 @@ from dataclasses import dataclass
 
 from rtl import AcceleratorSpec
 
+JOB_SETUP_CYCLES = 9
+"""Cycles between products for the host's eight register writes, one a cycle, and for the start to be seen."""
+
 
 class ProductError(ValueError):
     """A product that the accelerator refuses: a size is not positive or the operands do not fit its scratchpads."""

@@ -1,8 +1,10 @@
 """How long a workload takes on an accelerator: products cut into jobs that fit its scratchpads, array and bus.
 
-A job is one product that the accelerator runs by itself (:mod:`sim.cycle_model`, exact). Operands come and results go over
-the bus, one word a cycle. Either a job fills the scratchpads and bus and array take turns, or it takes half of them and
-they work side by side: whichever is quicker. Of the partial sums over K, all but the last stay in the accelerator.
+A job is one product that the accelerator runs by itself (:mod:`sim.cycle_model`, exact). Operands come and results go
+over the bus, one word a cycle. Either a job fills the scratchpads and bus and array take turns, or it takes half of
+them and they work side by side as far as the halves have banks of their own (``AcceleratorSpec.loads_beside``,
+``reads_beside``): whichever is quicker. Of the partial sums over K, all but the last stay in the accelerator. Between
+jobs the host writes the registers, which takes JOB_SETUP_CYCLES.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from functools import cache
 from itertools import product
 
 from rtl import AcceleratorSpec
-from sim.cycle_model import bus_words, cycle_breakdown
+from sim.cycle_model import JOB_SETUP_CYCLES, bus_words, cycle_breakdown
 from sim.workload import Workload
 
 HOST_OPS_PER_SECOND = 1e9
@@ -132,7 +134,7 @@ def _sizes(size: int, step: int, most: int) -> list[int]:
     """Sizes of equal pieces, whole steps unless all of it: the fewest pieces that fit, twice as many, and so on."""
     if most < min(size, step):
         return []
-    found = []
+    found: list[int] = []
     pieces = math.ceil(size / max(most // step * step, 1)) if size > most else 1
     while len(found) < 5:
         piece = min(size, -(-size // pieces // step) * step)
@@ -146,7 +148,7 @@ def _sizes(size: int, step: int, most: int) -> list[int]:
 
 def _cost(spec: AcceleratorSpec, size: tuple[int, int, int], job: tuple[int, int, int], overlap: bool) -> OpThroughput:
     """All jobs of a product: whole ones and those that are left over at the edges."""
-    array = bus = sram = 0
+    array = load = read = sram = jobs = 0
     pieces = [-(-whole // part) for whole, part in zip(size, job, strict=True)]
     keep_act = pieces[1] == 1  # the activations of a job serve all jobs along N
     keep_weight = pieces[1] == pieces[2] == 1  # the weights serve all jobs along M
@@ -158,17 +160,20 @@ def _cost(spec: AcceleratorSpec, size: tuple[int, int, int], job: tuple[int, int
         act, weight, result = bus_words(spec, m, k, n)
         loads = act * (many_m if keep_act and n_last else 0 if keep_act else many)
         loads += weight * (many_n if keep_weight and shape[0][1] else 0 if keep_weight else many)
-        moved = loads + result * (many_m * many_n if k_last else 0)
+        reads = result * (many_m * many_n if k_last else 0)
         array += many * cost.total
-        bus += moved
-        sram += moved + many * (cost.act_reads + cost.weight_reads + cost.result_reads + cost.result_writes)
-    if overlap:  # the first load and the last read-back have no job beside them
-        first = sum(bus_words(spec, *job)[:2])
-        last = bus_words(spec, *job)[2]
-        cycles = max(array, bus - first - last) + min(bus, first + last)
-    else:
-        cycles = array + bus
-    return OpThroughput(cycles, array, math.prod(size), bus, sram, job)
+        load += loads
+        read += reads
+        jobs += many
+        sram += loads + reads + many * (cost.act_reads + cost.weight_reads + cost.result_reads + cost.result_writes)
+    act, weight, result = bus_words(spec, *job)
+    beside = 0  # the first load and the last read-back have no job beside them
+    if overlap and spec.loads_beside:
+        beside += max(load - act - weight, 0)
+    if overlap and spec.reads_beside:
+        beside += max(read - result, 0)
+    cycles = jobs * JOB_SETUP_CYCLES + max(array, beside) + load + read - beside
+    return OpThroughput(cycles, array, math.prod(size), load + read, sram, job)
 
 
 def _parts(whole: int, part: int) -> list[tuple[int, bool, int]]:
