@@ -94,7 +94,7 @@ def implement(
     net = net_numbers(gates, netlist)
     verilog, spef = out_dir / "netlist.v", out_dir / "wires.spef"
     write_verilog(gates, verilog)
-    write_spef(spef, gates, netlist, net, trees, wires)
+    write_spef(spef, gates, netlist, net, trees, wires, pdk.load)
     timing = time_design(verilog, gates.top, spef, liberty_files, pdk, period, out_dir, clock)
 
     clock_net = int(gates.port_net[gates.port_names.index(clock)]) if clock in gates.port_names else -1

@@ -1,7 +1,8 @@
 """Timing by OpenSTA: flat Verilog, Liberty, SPEF and constraints in, slacks and the worst path out.
 
 Constraints: one ideal clock with an uncertainty, inputs that come and outputs that are due a share of the period
-away from the clock edge, a driving cell at each input and a load at each output. The shortest period is the period
+away from the clock edge, a driving cell at each input. (The load at each output is in the SPEF: OpenSTA ignores the
+wires of a net whose port has a set_load.) The shortest period is the period
 less the worst setup slack from register to register; it keeps the uncertainty.
 """
 
@@ -74,7 +75,7 @@ def time_design(
         verilog: flat netlist, and ``top``, its module.
         spef: parasitics with the netlist's names; None for wires without any.
         liberty: all Liberty files, those of the SRAM macros too.
-        pdk: gives the driving cell and the load.
+        pdk: gives the driving cell.
         period: ns.
         out_dir: folder for script, constraints, log and result.
         clock: the clock's port.
@@ -92,8 +93,10 @@ def time_design(
     try:
         numbers = {key: _slack(found[key]) for key in _NUMBERS}
         points = [(str(pin), float(arrival)) for pin, arrival in found["path"]]
-    except (KeyError, TypeError, ValueError) as error:
+    except KeyError as error:
         raise run.garbage(f"{result.name} lacks {error}") from error
+    except (TypeError, ValueError) as error:
+        raise run.garbage(f"{result.name} has a wrong value: {error}") from error
     if not points or any(math.isnan(value) for value in numbers.values()):
         raise run.garbage("there is no path from register to register; is the clock's port right?")
     return Timing(
@@ -111,7 +114,7 @@ def time_design(
 
 
 def constraints(pdk: Pdk, period: float, clock: str) -> str:
-    """The SDC text: clock, uncertainty, input and output delays, driving cell and load."""
+    """The SDC text: clock, uncertainty, input and output delays, driving cell."""
     return f"""create_clock -name {clock} -period {period:.6g} [get_ports {clock}]
 set_clock_uncertainty {CLOCK_UNCERTAINTY * period:.6g} [get_clocks {clock}]
 set inputs {{}}
@@ -124,7 +127,6 @@ if {{ [llength $inputs] }} {{
 }}
 if {{ [llength [all_outputs]] }} {{
   set_output_delay {IO_DELAY * period:.6g} -clock {clock} [all_outputs]
-  set_load {pdk.load:.6g} [all_outputs]
 }}
 """
 
@@ -164,7 +166,7 @@ set registers [all_registers -clock_pins]
 set captures [all_registers -data_pins]
 set worst [find_timing_paths -from $registers -to $captures -path_delay max]
 set points {}
-set register_slack "\\"none\\""
+set register_slack null
 if { [llength $worst] } {
   set path [lindex $worst 0]
   set register_slack [get_property $path slack]
@@ -207,5 +209,5 @@ exit 0
 
 def _slack(value: object) -> float:
     """A time in ns; infinite where nothing is constrained."""
-    number = float(value) if isinstance(value, int | float | str) else math.nan
+    number = float(value) if isinstance(value, int | float) else math.nan
     return math.inf if abs(number) > _UNCONSTRAINED else number

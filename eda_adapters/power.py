@@ -153,8 +153,10 @@ class _Design:
             return 0.0
         buffer = self.pdk.clock_buffer
         pins = self.load[self.clock_net]
-        own = self.library.cells[buffer.cell].pins[buffer.input].capacitance if buffer else 0.0
-        return float(pins + self.tree.wire_capacitance + self.tree.buffers * own)
+        inputs = 0.0
+        if buffer is not None and self.tree.buffers:
+            inputs = self.tree.buffers * self.library.cells[buffer.cell].pins[buffer.input].capacitance
+        return float(pins + self.tree.wire_capacitance + inputs)
 
     def tree_cells(self) -> tuple[float, float]:
         """Internal energy of the clock tree's buffers in fJ in a cycle, and their leakage in nW."""
@@ -246,7 +248,9 @@ class _Design:
             ports = gates.port_net[gates.port_is_input]
             at_port = [_output_slew(pin, np.zeros(len(ports)), self.load[ports]) for pin in _outputs(driver)]
             slew[ports] = at_port[0] if at_port else 0.0
-        clock = np.zeros(1)
+        clock = np.zeros(1)  # an ideal clock without a tree has edges of no duration
+        if self.clock_net >= 0:
+            slew[self.clock_net] = 0.0
         buffer = self.pdk.clock_buffer
         if self.clock_net >= 0 and buffer is not None and self.tree.buffers:
             pin = self.library.cells[buffer.cell].pins[buffer.output]

@@ -39,7 +39,13 @@ def extract(trees: SteinerTrees, layer: WireLayer) -> Wires:
 
 
 def write_spef(
-    path: Path, gates: GateNetlist, netlist: Netlist, net: IntArray, trees: SteinerTrees, wires: Wires
+    path: Path,
+    gates: GateNetlist,
+    netlist: Netlist,
+    net: IntArray,
+    trees: SteinerTrees,
+    wires: Wires,
+    port_load: float,
 ) -> None:
     """Write the parasitics of all nets of a flat netlist.
 
@@ -49,6 +55,7 @@ def write_spef(
         netlist: made from ``gates`` by :func:`eda_adapters.floorplan.floorplan`.
         net: [E] the gate netlist's number of each net.
         trees, wires: of ``netlist``'s nets.
+        port_load: fF outside of each output port, written as capacitance of its node.
     """
     names, port = gates.instance_names, gates.port_names
     pins = len(gates.pin_names)
@@ -58,12 +65,18 @@ def write_spef(
     lines += [f"{port[q]} {'I' if is_input else 'O'}" for q, is_input in enumerate(gates.port_is_input)]
     node_start, edge_start = trees.node_start.tolist(), trees.edge_start.tolist()
     net_start, net_pins = netlist.net_start.tolist(), netlist.net_pins.tolist()
+    outside = np.zeros(len(netlist.pin_names))
+    outside[pins:][~gates.port_is_input] = port_load
+    at_port = np.bincount(
+        np.repeat(np.arange(len(net)), np.diff(netlist.net_start)), outside[netlist.net_pins], len(net)
+    )
+    total = (wires.net_capacitance + at_port).tolist()
     capacitance, resistance = wires.capacitance.tolist(), wires.resistance.tolist()
     edges = trees.edge.tolist()
     for e, number in enumerate(net.tolist()):
         name = gates.net_names[number]
         members = net_pins[net_start[e] : net_start[e + 1]]
-        lines.append(f"\n*D_NET {name} {wires.net_capacitance[e]:.6g}\n*CONN")
+        lines.append(f"\n*D_NET {name} {total[e]:.6g}\n*CONN")
         for k, pin in enumerate(members):
             if pin < pins:
                 lines.append(f"*I {pin_text[pin]} {'O' if k == 0 else 'I'}")
@@ -72,7 +85,10 @@ def write_spef(
         count = node_start[e + 1] - node_start[e]
         node = [pin_text[pin] for pin in members] + [f"{name}:{k}" for k in range(len(members) + 1, count + 1)]
         lines.append("*CAP")
-        lines += [f"{k + 1} {node[k]} {capacitance[node_start[e] + k]:.5g}" for k in range(count)]
+        own = capacitance[node_start[e] : node_start[e + 1]]
+        for k, pin in enumerate(members):
+            own[k] += outside[pin]
+        lines += [f"{k + 1} {node[k]} {own[k]:.5g}" for k in range(count)]
         lines.append("*RES")
         for k in range(edge_start[e], edge_start[e + 1]):
             a, b = edges[k]

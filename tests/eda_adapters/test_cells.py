@@ -1,4 +1,4 @@
-"""Standard cells: strict legality around macros, determinism, and errors; the checker against violations made by hand."""
+"""Standard cells: strictly legal around macros, deterministic; errors; the checker against violations made by hand."""
 
 from __future__ import annotations
 
@@ -101,7 +101,12 @@ def test_rows_keep_clear_of_macros_and_halos() -> None:
 
 @pytest.mark.parametrize(
     ("shift", "says"),
-    [((0.05, 0.0), "not on a site"), ((0.0, 0.5), "not on a site"), ((0.0, 1.4), "not turned"), ((0.19, 0.0), "overlaps")],
+    [
+        ((0.05, 0.0), "not on a site"),
+        ((0.0, 0.5), "not on a site"),
+        ((0.0, 1.4), "not turned"),
+        ((0.19, 0.0), "overlaps"),
+    ],
 )
 def test_checker_sees_each_violation(shift: tuple[float, float], says: str) -> None:
     netlist, placement = design(2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -106,7 +106,7 @@ def test_nets_are_independent_of_each_other() -> None:
     pins = random.random((sum(degrees), 2))
     start = np.concatenate([[0], np.cumsum(degrees)]).astype(np.int32)
     together = steiner_trees(pins, start).net_length()
-    apart = [one_tree(pins[a:b]).net_length()[0] for a, b in zip(start, start[1:], strict=False)]
+    apart = [one_tree(pins[a:b]).net_length()[0] for a, b in pairwise(start)]
     assert together == pytest.approx(apart)
 
 
@@ -117,6 +117,6 @@ def test_length_of_a_routed_design(shared: Path) -> None:
     design = replace(design, components=tuple(c for c in design.components if c.master != "TAPCELL_X1"))
     netlist, placement = to_netlist(design, read_lef(*pdk.lefs))
     pins = pin_positions(netlist, placement)[netlist.net_pins]
-    boxes = [np.ptp(pins[a:b], axis=0).sum() for a, b in zip(netlist.net_start, netlist.net_start[1:], strict=False)]
+    boxes = [np.ptp(pins[a:b], axis=0).sum() for a, b in pairwise(netlist.net_start)]
     assert sum(boxes) == pytest.approx(2666.2, rel=0.002)
     assert steiner_trees(pins, netlist.net_start).net_length().sum() == pytest.approx(3067, rel=0.05)
