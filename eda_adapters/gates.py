@@ -80,17 +80,17 @@ def read_gates(path: Path, top: str, cells: Mapping[str, LibertyCell]) -> GateNe
 
 def _gates(module: Mapping[str, Any], top: str, cells: Mapping[str, LibertyCell]) -> GateNetlist:
     names = _Names()
-    number = dict(CONSTANT)  # of a net by its bit in the JSON
+    number: dict[int | str, int] = {**CONSTANT}  # of a net by its bit in the JSON
     net_names: list[str] = []
     rtl: list[list[str]] = []
 
     def net(bit: int | str) -> int:
-        found = number.get(bit)  # type: ignore[call-overload]
+        found = number.get(bit)
         if found is None:
-            found = number[bit] = len(net_names)  # type: ignore[index]
+            found = number[bit] = len(net_names)
             net_names.append("")
             rtl.append([])
-        return int(found)
+        return found
 
     port_names: list[str] = []
     port_is_input, port_net = [], []

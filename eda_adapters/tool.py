@@ -130,9 +130,7 @@ def run_tool(
         raise ToolError(f"{tool}: cannot run in {cwd}: {error}") from error
     tail = output.tail()
     if report is None:
-        reason = (
-            f"ran past its time limit of {limit:g} s and was ended; {TIMEOUT_SCALE}=2 doubles every limit"
-        )
+        reason = f"ran past its time limit of {limit:g} s and was ended; {TIMEOUT_SCALE}=2 doubles every limit"
         raise ToolError(_with_tail(f"{tool} {reason}; log: {log}", tail))
     failure = _failure(report, tail, memory_bytes)
     if failure:
