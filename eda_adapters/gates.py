@@ -22,7 +22,7 @@ import numpy as np
 from eda_adapters.liberty import LibertyCell
 from placer.netlist import BoolArray, IntArray
 
-CONSTANT = {"0": -1, "1": -2, "x": -1, "z": -1}
+CONSTANT: dict[int | str, int] = {"0": -1, "1": -2, "x": -1, "z": -1}
 """Net numbers of pins that are wired to a supply rail, by the constant in the JSON."""
 
 
@@ -80,7 +80,7 @@ def read_gates(path: Path, top: str, cells: Mapping[str, LibertyCell]) -> GateNe
 
 def _gates(module: Mapping[str, Any], top: str, cells: Mapping[str, LibertyCell]) -> GateNetlist:
     names = _Names()
-    number: dict[int | str, int] = {**CONSTANT}  # of a net by its bit in the JSON
+    number = dict(CONSTANT)  # of a net by its bit in the JSON
     net_names: list[str] = []
     rtl: list[list[str]] = []
 
