@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -48,6 +48,10 @@ class Design:
     def logic_sources(self) -> tuple[Path, ...]:
         """The sources without the SRAM macros' models: what synthesis reads."""
         return tuple(path for path in self.sources if path not in self.sram_models)
+
+    def mapped(self, netlist: Path, cells: Sequence[Path]) -> Design:
+        """The same accelerator as a synthesised netlist, to be simulated: its Verilog and that of the cells."""
+        return replace(self, sources=(netlist, *cells, *self.sram_models))
 
 
 def parameters(spec: AcceleratorSpec) -> dict[str, int]:
