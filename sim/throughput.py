@@ -1,26 +1,40 @@
 """How long a workload takes on an accelerator: products cut into jobs that fit its scratchpads, array and bus.
 
 A job is one product that the accelerator runs by itself (:mod:`sim.cycle_model`, exact). Operands come and results go
-over the bus, one word a cycle. Either a job fills the scratchpads and bus and array take turns, or it takes half of
-them and they work side by side as far as the halves have banks of their own (``AcceleratorSpec.loads_beside``,
-``reads_beside``): whichever is quicker. Of the partial sums over K, all but the last stay in the accelerator. Between
-jobs the host writes the registers, which takes JOB_SETUP_CYCLES.
+over the bus, one word a cycle, and between jobs the host writes the registers (JOB_SETUP_CYCLES). Jobs follow one
+another in one of two orders with K innermost: sums over K stay in the accelerator, as does an operand that the next job
+needs too.
+
+Either a job fills the scratchpads and bus and array take turns, or it takes half of them and they work side by side as
+far as the halves have banks of their own (``AcceleratorSpec.loads_beside``, ``reads_beside``): the next job's operands
+are loaded, and the last one's results read, while the array works. Of the tilings, orders and ways that are tried, the
+one with the fewest cycles counts.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from itertools import product
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from rtl import AcceleratorSpec
-from sim.cycle_model import JOB_SETUP_CYCLES, bus_words, cycle_breakdown
-from sim.workload import Workload
+from sim.cycle_model import JOB_SETUP_CYCLES, CycleBreakdown, bus_words, cycle_breakdown
+from sim.workload import LayerOp, Workload
 
 HOST_OPS_PER_SECOND = 1e9
 """Assumption: the host does this many element-wise operations a second, beside the accelerator."""
+
+READ_LATENCY = 4
+"""Cycles from the last request of a row of reads to its word (``docs/rtl.md``)."""
+
+Order = Literal["n", "m"]
+Beside = Literal["nothing", "loads", "all"]
+IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -30,9 +44,12 @@ class OpThroughput:
     cycles: int
     array_cycles: int  # what the array alone takes
     macs: int
-    bus_words: int
+    bus_words: int  # operands and results
     sram_words: int  # read and written by the array and by the bus
     job: tuple[int, int, int]  # m, k, n of the largest job
+    jobs: int
+    order: Order  # along which of N and M the jobs go first
+    beside: Beside  # what the bus does while the array works
 
     @property
     def stall_cycles(self) -> int:
@@ -52,7 +69,7 @@ class Throughput:
         host_seconds: time of all other operations at HOST_OPS_PER_SECOND; not part of ``seconds``.
         ops_per_s: two operations for each multiply-accumulate, over ``seconds``.
         sram_bytes, bus_bytes: traffic.
-        by_op: each product's name and its cost, once.
+        by_op: each product and what doing it once costs.
     """
 
     cycles: int
@@ -64,7 +81,7 @@ class Throughput:
     ops_per_s: float
     sram_bytes: int
     bus_bytes: int
-    by_op: Mapping[str, OpThroughput]
+    by_op: tuple[tuple[LayerOp, OpThroughput], ...]
 
     @property
     def stall_cycles(self) -> int:
@@ -82,10 +99,10 @@ def throughput(spec: AcceleratorSpec, workload: Workload, clock_hz: float) -> Th
     """
     if not clock_hz > 0:
         raise ValueError(f"the clock frequency is {clock_hz} Hz: expected a number above 0")
-    by_op = {op.name: (op.count, op_throughput(spec, op.m, op.k, op.n)) for op in workload.ops}
+    by_op = tuple((op, op_throughput(spec, op.m, op.k, op.n)) for op in workload.ops)
 
     def total(name: str) -> int:
-        return sum(count * int(getattr(cost, name)) for count, cost in by_op.values())
+        return sum(op.count * int(getattr(cost, name)) for op, cost in by_op)
 
     cycles, macs = total("cycles"), total("macs")
     seconds = cycles / clock_hz
@@ -100,34 +117,48 @@ def throughput(spec: AcceleratorSpec, workload: Workload, clock_hz: float) -> Th
         ops_per_s=2 * macs / seconds if cycles else 0.0,
         sram_bytes=total("sram_words") * word_bytes,
         bus_bytes=total("bus_words") * word_bytes,
-        by_op={name: cost for name, (_, cost) in by_op.items()},
+        by_op=by_op,
     )
 
 
 @cache
 def op_throughput(spec: AcceleratorSpec, m: int, k: int, n: int) -> OpThroughput:
-    """The best of the tilings of one product that are tried; ValueError where a size is below 1."""
+    """The quickest of the ways to do one product that are tried; ValueError where a size is below 1."""
     if min(m, k, n) < 1:
         raise ValueError(f"the product {m} x {k} x {n} has a size below 1")
+    ways: list[Beside] = ["nothing"]
+    if spec.loads_beside:
+        ways += ["loads", "all"] if spec.reads_beside else ["loads"]
+    size = (m, k, n)
+    orders: tuple[Order, Order] = ("n", "m")
     costs = [
-        _cost(spec, (m, k, n), job, overlap)
-        for overlap in (False, True)
-        for job in _jobs(spec, (m, k, n), 2 if overlap else 1)
+        _cost(spec, size, job, order, beside)
+        for beside in ways
+        for job in _jobs(_room(spec, beside), spec, size)
+        for order in orders
     ]
     return min(costs, key=lambda cost: (cost.cycles, cost.bus_words))
 
 
-def _jobs(spec: AcceleratorSpec, size: tuple[int, int, int], share: int) -> Iterator[tuple[int, int, int]]:
-    """Largest jobs that fit a share of the scratchpads: for each split of K and N, as many rows M as there is room."""
+def _room(spec: AcceleratorSpec, beside: Beside) -> tuple[int, int, int]:
+    """Vectors of activations, weights and results that one job may use."""
+    operands = 1 if beside == "nothing" else 2
+    results = 2 if beside == "all" else 1
+    return spec.act_depth // operands, spec.weight_depth // operands, spec.result_depth // results
+
+
+def _jobs(
+    room: tuple[int, int, int], spec: AcceleratorSpec, size: tuple[int, int, int]
+) -> Iterator[tuple[int, int, int]]:
+    """Jobs that fit: for each of some splits of K and N, the fewest equal pieces of M."""
     m, k, n = size
-    act, weight, result = (depth // share for depth in (spec.act_depth, spec.weight_depth, spec.result_depth))
-    most_k = spec.rows * min(act, weight // spec.rows)
-    for job_k in _sizes(k, spec.rows, most_k):
-        most_n = spec.cols * min(weight // job_k, result // 2)
-        for job_n in _sizes(n, spec.cols, most_n):
-            room = min(act // -(-job_k // spec.rows), result // -(-job_n // spec.cols) & ~1)
-            if room >= min(m, 2):
-                yield min(m, room), job_k, job_n
+    act, weight, result = room
+    for job_k in _sizes(k, spec.rows, min(spec.rows * act, weight)):
+        for job_n in _sizes(n, spec.cols, spec.cols * min(weight // job_k, result // 2)):
+            most = min(act // -(-job_k // spec.rows), result // -(-job_n // spec.cols) & ~1)
+            if most:
+                piece = -(-m // -(-m // most))
+                yield min(piece + piece % 2, most, m), job_k, job_n
 
 
 def _sizes(size: int, step: int, most: int) -> list[int]:
@@ -135,48 +166,81 @@ def _sizes(size: int, step: int, most: int) -> list[int]:
     if most < min(size, step):
         return []
     found: list[int] = []
-    pieces = math.ceil(size / max(most // step * step, 1)) if size > most else 1
-    while len(found) < 5:
-        piece = min(size, -(-size // pieces // step) * step)
-        if piece <= most or piece == size <= most:
-            found.append(piece)
-        if piece <= step:
-            break
+    pieces = 1 if size <= most else math.ceil(size / (most // step * step))
+    while not found or (found[-1] > step and len(found) < 6):
+        found.append(min(size, -(-size // pieces // step) * step))
         pieces *= 2
     return list(dict.fromkeys(found))
 
 
-def _cost(spec: AcceleratorSpec, size: tuple[int, int, int], job: tuple[int, int, int], overlap: bool) -> OpThroughput:
-    """All jobs of a product: whole ones and those that are left over at the edges."""
-    array = load = read = sram = jobs = 0
-    pieces = [-(-whole // part) for whole, part in zip(size, job, strict=True)]
-    keep_act = pieces[1] == 1  # the activations of a job serve all jobs along N
-    keep_weight = pieces[1] == pieces[2] == 1  # the weights serve all jobs along M
-    for shape in product(*(_parts(whole, part) for whole, part in zip(size, job, strict=True))):
-        (m, _, many_m), (k, k_last, many_k), (n, n_last, many_n) = shape
-        many = many_m * many_k * many_n
-        # of jobs along K, all but the first add to what is in the scratchpad, and the last alone is read back
-        cost = cycle_breakdown(spec, m, k, n, accumulate=pieces[1] > 1, fits=False)
-        act, weight, result = bus_words(spec, m, k, n)
-        loads = act * (many_m if keep_act and n_last else 0 if keep_act else many)
-        loads += weight * (many_n if keep_weight and shape[0][1] else 0 if keep_weight else many)
-        reads = result * (many_m * many_n if k_last else 0)
-        array += many * cost.total
-        load += loads
-        read += reads
-        jobs += many
-        sram += loads + reads + many * (cost.act_reads + cost.weight_reads + cost.result_reads + cost.result_writes)
-    act, weight, result = bus_words(spec, *job)
-    beside = 0  # the first load and the last read-back have no job beside them
-    if overlap and spec.loads_beside:
-        beside += max(load - act - weight, 0)
-    if overlap and spec.reads_beside:
-        beside += max(read - result, 0)
-    cycles = jobs * JOB_SETUP_CYCLES + max(array, beside) + load + read - beside
-    return OpThroughput(cycles, array, math.prod(size), load + read, sram, job)
+def _cost(
+    spec: AcceleratorSpec, size: tuple[int, int, int], job: tuple[int, int, int], order: Order, beside: Beside
+) -> OpThroughput:
+    """All jobs of a product in their order: arrays [outer, inner, K], where inner is N or M as ``order`` says."""
+    kinds = [_pieces(whole, part) for whole, part in zip(size, job, strict=True)]
+    (m_sizes, m_index), (k_sizes, k_index), (n_sizes, n_index) = kinds
+    shape = (len(m_sizes), len(k_sizes), len(n_sizes))
+    runs = [
+        [cycle_breakdown(spec, m, k, n, accumulate, fits=False) for accumulate in (False, True)]
+        for m in m_sizes
+        for k in k_sizes
+        for n in n_sizes
+    ]
+    words = np.array([bus_words(spec, m, k, n) for m in m_sizes for k in k_sizes for n in n_sizes])
+    grid = np.ix_(m_index, n_index, k_index) if order == "n" else np.ix_(n_index, m_index, k_index)
+    kind = np.arange(math.prod(shape)).reshape(shape).transpose((0, 2, 1) if order == "n" else (2, 0, 1))[grid]
+    first = np.zeros(kind.shape, bool)  # of the jobs of a sum over K
+    first[:, :, 0] = True
+    array = np.array([run[0].total for run in runs])[kind]
+    touched = np.where(first, *(np.array([_touched(run[i]) for run in runs])[kind] for i in (0, 1)))
+    outer, inner = ("act", "weight") if order == "n" else ("weight", "act")
+    fresh = _fresh(kind.shape)
+    loads = (
+        words[kind, ("act", "weight").index(outer)] * fresh[0] + words[kind, ("act", "weight").index(inner)] * fresh[1]
+    )
+    reads = np.where(np.arange(kind.shape[2]) == kind.shape[2] - 1, words[kind, 2], 0)
+    array, loads, reads = (values.ravel() for values in (array, loads, reads))
+    moved = int(loads.sum() + reads.sum())
+    return OpThroughput(
+        cycles=_scheduled(array, loads, reads, beside) + array.size * JOB_SETUP_CYCLES,
+        array_cycles=int(array.sum()),
+        macs=math.prod(size),
+        bus_words=moved,
+        sram_words=moved + int(touched.sum()),
+        job=job,
+        jobs=array.size,
+        order=order,
+        beside=beside,
+    )
 
 
-def _parts(whole: int, part: int) -> list[tuple[int, bool, int]]:
-    """Pieces of a length: (size, whether the last piece is of this kind, how many)."""
+def _scheduled(array: IntArray, loads: IntArray, reads: IntArray, beside: Beside) -> int:
+    """Cycles of jobs [J] in their order, without what starts each."""
+    latency = READ_LATENCY * int((reads > 0).sum())
+    if beside == "nothing":
+        return int((array + loads + reads).sum()) + latency
+    next_loads = np.append(loads[1:], 0)
+    if beside == "loads":
+        return int(loads[0] + np.maximum(array, next_loads).sum() + reads.sum()) + latency
+    last_reads = np.append(0, reads[:-1])
+    return int(loads[0] + np.maximum(array, next_loads + last_reads).sum() + reads[-1]) + READ_LATENCY
+
+
+def _pieces(whole: int, part: int) -> tuple[list[int], IntArray]:
+    """The different sizes of a length's pieces, at most two, and which of them each piece has."""
     full, rest = divmod(whole, part)
-    return [(part, not rest, full)] + ([(rest, True, 1)] if rest else [])
+    return [part, rest] if rest else [part], np.array([0] * full + [1] * bool(rest))
+
+
+def _fresh(shape: tuple[int, ...]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which jobs [outer, inner, K] must load the operand that changes with the outer loop, and that of the inner."""
+    outer, inner = np.ones(shape, bool), np.ones(shape, bool)
+    if shape[2] == 1:
+        outer[:, 1:] = False
+        if shape[1] == 1:
+            inner[1:] = False
+    return outer, inner
+
+
+def _touched(run: CycleBreakdown) -> int:
+    return run.act_reads + run.weight_reads + run.result_reads + run.result_writes
