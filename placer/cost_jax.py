@@ -111,7 +111,17 @@ def points_at(arrays: CostArrays, position: Array, orientation: Array) -> Array:
 def cells_of(arrays: CostArrays, at: Array) -> Array:
     """Column and row of each point, clamped into the grid, [Q, 2] int32."""
     count = jnp.array([arrays.columns, arrays.rows])
-    return jnp.clip(jnp.floor(at / arrays.cell).astype(jnp.int32), 0, count - 1)
+    return jnp.clip(_lines(at, arrays.cell).astype(jnp.int32), 0, count - 1)
+
+
+def _lines(at: Array, cell: Array) -> Array:
+    """The line of the grid that each coordinate lies in, not clamped.
+
+    Behind the barrier XLA divides; without it, it multiplies by the reciprocal, and what lies on a cell's edge may fall
+    into the other cell.
+    """
+    divisor: Array = lax.optimization_barrier(jnp.broadcast_to(cell, at.shape))  # type: ignore[no-untyped-call]
+    return jnp.floor(at / divisor)
 
 
 def proxy_cost(arrays: CostArrays, position: Array, orientation: Array) -> Triple:
@@ -282,8 +292,8 @@ def blockage(arrays: CostArrays, position: Array, overlap: tuple[Array, Array]) 
     def lines(axis: int, shared: Array) -> tuple[Array, Array]:
         """Which lines a macro lies in, [H, lines], and which count where its last partly covered one does not."""
         count = shared.shape[1]
-        low = jnp.floor((at[:, axis] - half[:, axis]) / arrays.cell[axis])
-        high = jnp.floor((at[:, axis] + half[:, axis]) / arrays.cell[axis])
+        low = _lines(at[:, axis] - half[:, axis], arrays.cell[axis])
+        high = _lines(at[:, axis] + half[:, axis], arrays.cell[axis])
         inside = (high >= 0) & (low < count)
         low, high = jnp.clip(low, 0, count - 1)[:, None], jnp.clip(high, 0, count - 1)[:, None]
         line = jnp.arange(count)
