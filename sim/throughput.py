@@ -32,6 +32,9 @@ HOST_OPS_PER_SECOND = 1e9
 READ_LATENCY = 4
 """Cycles from the last request of a row of reads to its word (``docs/rtl.md``)."""
 
+SPLIT_FURTHER = 12
+"""Of the ways to do a product, how many of the quickest are also tried with shorter jobs."""
+
 Order = Literal["n", "m"]
 Beside = Literal["nothing", "loads", "all"]
 IntArray = NDArray[np.int64]
@@ -130,14 +133,34 @@ def op_throughput(spec: AcceleratorSpec, m: int, k: int, n: int) -> OpThroughput
     if spec.loads_beside:
         ways += ["loads", "all"] if spec.reads_beside else ["loads"]
     size = (m, k, n)
-    orders: tuple[Order, Order] = ("n", "m")
-    costs = [
+    tried = [
         _cost(spec, size, job, order, beside)
         for beside in ways
         for job in _jobs(_room(spec, beside), spec, size)
-        for order in orders
+        for order in _orders(size, job)
     ]
-    return min(costs, key=lambda cost: (cost.cycles, cost.bus_words))
+    tried.sort(key=_rank)
+    shorter = [
+        _cost(spec, size, (job_m, *cost.job[1:]), cost.order, cost.beside)
+        for cost in tried[:SPLIT_FURTHER]
+        for job_m in _shorter(cost.job[0])
+    ]
+    return min([*tried, *shorter], key=_rank)
+
+
+def _rank(cost: OpThroughput) -> tuple[int, int]:
+    return cost.cycles, cost.bus_words
+
+
+def _orders(size: tuple[int, int, int], job: tuple[int, int, int]) -> tuple[Order, ...]:
+    """The orders that differ: none where K is split, since then no operand stays."""
+    return ("n",) if job[1] < size[1] else ("n", "m")
+
+
+def _shorter(job_m: int) -> list[int]:
+    """Pieces of a job's M, even ones: the first load and the last read, which nothing hides, are smaller with them."""
+    pieces = {-(-job_m // parts) for parts in (2, 3, 4)}
+    return sorted({piece + piece % 2 for piece in pieces} - {job_m, job_m + 1})
 
 
 def _room(spec: AcceleratorSpec, beside: Beside) -> tuple[int, int, int]:

@@ -115,7 +115,7 @@ def test_few_tilings_are_enough(spec: AcceleratorSpec, size: tuple[int, int, int
                         cost = _cost(spec, size, (job_m, job_k, job_n), order, beside)  # type: ignore[arg-type]
                         best = min(best or cost.cycles, cost.cycles)
     assert best is not None
-    assert best <= op_throughput(spec, *size).cycles <= 1.06 * best
+    assert best <= op_throughput(spec, *size).cycles <= 1.03 * best
 
 
 def test_banks_for_both_halves_hide_the_bus() -> None:
