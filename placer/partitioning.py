@@ -86,7 +86,7 @@ def partition(
         "vertex_weight": vertex_weight,
     }
     settings = {"count": count, "threads": threads, "imbalance": max(imbalance, 2 * largest_share)}
-    limit_s = 20 + 2e-5 * cells * count**0.5
+    limit_s = 60 + 2e-4 * cells * count**0.5
     for attempt in range(_ATTEMPTS):
         found = _run(problem, settings | {"seed": seed + 1_000_003 * attempt}, limit_s)
         if found is not None:
