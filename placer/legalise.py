@@ -149,21 +149,22 @@ def packing_of(
             floor[i] = np.maximum(floor[i], (x1, y1))
             ceiling[i] = np.minimum(ceiling[i], (x2, y2))
     reach = 0 if edge_halo else halo
-    low = scale.up(floor) - reach
-    high = scale.down(ceiling) + reach - (size - extra)
+    low = scale.up(floor) - reach + extra * (floor > 0)
+    high = scale.down(ceiling) + reach - (size - extra) - extra * (ceiling < canvas)
     hard = netlist.nodes(NodeKind.HARD)
     fixed = hard[netlist.node_fixed[hard]]
     centre, half = placement.position[fixed], netlist.node_size[fixed] / 2
     blocks = [np.concatenate([scale.down(centre - half) - halo, scale.up(centre + half) + halo], 1)]
     areas: FloatArray = np.array(blockages, np.float64).reshape(-1, 4)
     blocks.append(np.concatenate([scale.down(areas[:, :2]) + halo, scale.up(areas[:, 2:]) - halo], 1))
+    obstacles = np.concatenate(blocks) + np.array([-1, -1, 1, 1]) * extra
     wanted = (placement.position[movable] - real / 2) / scale.unit
     target = np.round(wanted).astype(np.int64) - halo
     bad = np.flatnonzero((low > high).any(1))
     if len(bad):
         name = netlist.node_names[movable[bad[0]]]
         raise Infeasible(f"{netlist.name}: {name} is larger than the area that it must lie in")
-    return Packing(size, low, high, np.clip(target, low, high), np.concatenate(blocks))
+    return Packing(size, low, high, np.clip(target, low, high), obstacles)
 
 
 def centres_of(netlist: Netlist, movable: IntArray, packing: Packing, corner: Int64Array, scale: Scale) -> FloatArray:
@@ -192,14 +193,15 @@ def _settle(netlist: Netlist, position: FloatArray, hard: IntArray, halo: float,
                     continue
                 while at[i] - half[node, d] < edge + margin:
                     at[i] = np.nextafter(at[i], np.inf)
-                for j in order[:k]:
-                    other = hard[j]
-                    across = half[node, 1 - d] + half[other, 1 - d] + 2 * halo
-                    apart = abs(position[node, 1 - d] - position[other, 1 - d]) - across
-                    depth = (at[j] + half[other, d] + halo) - (at[i] - half[node, d] - halo)
-                    if apart < -1e-9 and 0 < depth < 1e-9:
-                        while at[j] + half[other, d] + halo > at[i] - half[node, d] - halo:
-                            at[i] = np.nextafter(at[i], np.inf)
+                before = order[:k]
+                others = hard[before]
+                across = half[node, 1 - d] + half[others, 1 - d] + 2 * halo
+                apart = np.abs(position[node, 1 - d] - position[others, 1 - d]) - across
+                upper = (at[before] + half[others, d]) + halo
+                depth = upper - (at[i] - half[node, d] - halo)
+                for top in upper[(apart < -1e-9) & (depth > 0) & (depth < 1e-9)]:
+                    while top > (at[i] - half[node, d]) - halo:
+                        at[i] = np.nextafter(at[i], np.inf)
             position[hard, d] = sign * at
     return position
 
@@ -248,7 +250,6 @@ def _search(
 
 def _pack(packing: Packing, orders: list[Int64Array], seed: int, effort: int) -> Int64Array:
     """Any packing: exact search when macros are few, else from the corners in many orders."""
-    proved = ""
     if len(packing.size) <= EXACT_MACROS:
         _, size, low, high = boxes_of(packing, packing.target)
         verdict, corner = exact_search(size, low, high, len(packing.size), EXACT_NODES)
@@ -266,7 +267,7 @@ def _pack(packing: Packing, orders: list[Int64Array], seed: int, effort: int) ->
                     corner, complete = _search(packing, goal, cost, order, effort, seed + attempt)
                     if complete:
                         return corner
-    raise Infeasible(f"no legal placement was found{proved}; there may be one, or the macros need more room")
+    raise Infeasible("no legal placement was found; there may be one, or the macros need more room")
 
 
 def _improve(packing: Packing, corner: Int64Array) -> Int64Array:
