@@ -1,0 +1,297 @@
+"""Proximal policy optimisation (Schulman et al., 2017) of the placement policy: one update as one pure function.
+
+An update plays a batch of episodes of one netlist, then improves the policy on them. All random numbers of an update come from
+the seed and the update's number. Letters as in ``placer.problem``; L: steps of an episode (H), T: a batch of episodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+from placer import env
+from placer.env import Observation, Outcome
+from placer.policy import Params, PolicyConfig, PolicyNetwork, entropy, log_probability
+from placer.problem import Problem
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a policy is trained. The defaults are for tens of macros on two cores.
+
+    Attributes:
+        updates: budget, in updates of the policy.
+        episodes: per update.
+        epochs, minibatches: passes over an update's steps, and parts per pass.
+        learning_rate: Adam's, falling linearly to a tenth.
+        clip: of the probability ratio.
+        discount, trace: of generalised advantage estimation (Schulman et al., 2016).
+        entropy_start, entropy_end: weight of the entropy bonus, linear over the budget.
+        value_weight: of the value's loss.
+        gradient_norm: at which gradients are clipped.
+        soft_iterations: of the soft macros' placement at an episode's end.
+        weights: of wirelength, density and congestion.
+        halo: um around each hard macro.
+        fine: positions per cell of the policy's grid on each axis.
+        plateau_updates: training ends when the mean cost of this many updates is not better than that of as many before
+            by ``plateau_gain`` (relative) and no better placement was found meanwhile.
+        checkpoint_updates: updates between checkpoints.
+        policy: sizes of the network.
+    """
+
+    updates: int = 100
+    episodes: int = 16
+    epochs: int = 3
+    minibatches: int = 4
+    learning_rate: float = 1e-3
+    clip: float = 0.2
+    discount: float = 1.0
+    trace: float = 0.97
+    entropy_start: float = 0.01
+    entropy_end: float = 0.001
+    value_weight: float = 0.5
+    gradient_norm: float = 0.5
+    soft_iterations: int = 30
+    weights: tuple[float, float, float] = (1.0, 0.5, 0.5)
+    halo: float = 0.0
+    fine: int = 4
+    plateau_updates: int = 40
+    plateau_gain: float = 0.002
+    checkpoint_updates: int = 20
+    policy: PolicyConfig = field(default_factory=PolicyConfig)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class TrainState:
+    """All that an update changes; with the seed it determines the rest of a training run.
+
+    ``value_mean`` and ``value_square`` are running moments of the returns, by which values are normalised.
+    """
+
+    params: Params
+    optimizer: optax.OptState
+    value_mean: Array  # []
+    value_square: Array  # []
+    update: Array  # []
+    best_cost: Array  # []
+    best_position: Array  # [N, 2] um
+    best_orientation: Array  # [N]
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Rollout:
+    """A batch of episodes; arrays [L, T, ...]."""
+
+    observation: Observation
+    action: Array  # [L, T]
+    log_probability: Array  # [L, T]
+    value: Array  # [L, T] in units of the return
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Batch:
+    """Steps to learn from; arrays [steps, ...]."""
+
+    observation: Observation
+    action: Array  # [steps]
+    log_probability: Array  # [steps]
+    advantage: Array  # [steps]
+    target: Array  # [steps] normalised return
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Metrics:
+    """What an update reports; costs are those of its episodes."""
+
+    cost: Array  # [] mean
+    best: Array  # [] least
+    truncated: Array  # [] share of episodes that met a dead end
+    entropy: Array  # [] nats per step
+    kl: Array  # [] nats per step, of the policy before to that after
+    value_error: Array  # [] mean square, normalised
+
+
+def optimizer(config: TrainConfig) -> optax.GradientTransformation:
+    """Adam with clipped gradients and a falling learning rate."""
+    steps = max(1, config.updates * config.epochs * config.minibatches)
+    rate = optax.linear_schedule(config.learning_rate, config.learning_rate / 10, steps)
+    return optax.chain(optax.clip_by_global_norm(config.gradient_norm), optax.adam(rate, eps=1e-5))
+
+
+def initial_state(problem: Problem, config: TrainConfig, seed: int, params: Params | None = None) -> TrainState:
+    """A fresh state, with new parameters or given ones (a warm start)."""
+    if params is None:
+        _, first = env.reset(problem)
+        batch = jax.tree.map(lambda leaf: leaf[None], first)
+        params = PolicyNetwork(config.policy).init(jax.random.key(seed), problem.graph, batch)
+    nodes = problem.base_position.shape[0]
+    return TrainState(
+        params=params,
+        optimizer=optimizer(config).init(params),
+        value_mean=jnp.float32(0),
+        value_square=jnp.float32(0),
+        update=jnp.int32(0),
+        best_cost=jnp.float32(jnp.inf),
+        best_position=jnp.zeros((nodes, 2)),
+        best_orientation=jnp.zeros(nodes, jnp.int32),
+    )
+
+
+def play(
+    problem: Problem, params: Params, config: TrainConfig, keys: Array, temperature: float | Array = 1.0
+) -> tuple[env.State, Rollout]:
+    """Play one episode per key [T]; returns the final states [T] and the steps."""
+    network = PolicyNetwork(config.policy)
+    nodes = network.apply(params, problem.graph, method="encode")
+    start = env.reset(problem)
+    batch = keys.shape[0]
+    start = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (batch, *leaf.shape)), start)
+    move = jax.vmap(env.step, (None, 0, 0))
+
+    def turn(carry: tuple[env.State, Observation], i: Array) -> tuple[tuple[env.State, Observation], Rollout]:
+        state, seen = carry
+        logits, value = network.apply(params, nodes, seen, method="decide")
+        now = jax.vmap(jax.random.fold_in, (0, None))(keys, i)
+        action = jax.vmap(jax.random.categorical)(now, logits / temperature)
+        return move(problem, state, action), Rollout(seen, action, log_probability(logits, action), value)
+
+    (state, _), steps = jax.lax.scan(turn, start, jnp.arange(problem.hard_size.shape[0]))
+    return state, steps
+
+
+def advantages(value: Array, active: Array, final: Array, discount: float, trace: float) -> Array:
+    """Generalised advantage estimates [L, T] of episodes whose only reward ``final`` [T] comes after the last step.
+
+    Args:
+        value: [L, T] before each step, in units of the reward.
+        active: [L, T] whether the step was part of the episode.
+        final: [T].
+        discount, trace: gamma and lambda.
+    """
+    after = jnp.concatenate([active[1:], jnp.zeros_like(active[:1])])
+    last = active & ~after
+
+    def back(carry: tuple[Array, Array], at: tuple[Array, Array, Array]) -> tuple[tuple[Array, Array], Array]:
+        following, gain = carry
+        here, is_active, is_last = at
+        error = jnp.where(is_last, final, discount * following) - here
+        gain = jnp.where(is_active, error + jnp.where(is_last, 0.0, discount * trace * gain), 0.0)
+        return (here, gain), gain
+
+    zero = jnp.zeros_like(final)
+    _, gains = jax.lax.scan(back, (zero, zero), (value, active, last), reverse=True)
+    return gains
+
+
+def loss(
+    params: Params, problem: Problem, config: TrainConfig, batch: Batch, entropy_weight: Array
+) -> tuple[Array, Array]:
+    """The clipped surrogate, the value's loss and the entropy bonus; and [3]: entropy, KL and value error.
+
+    Args:
+        params: of the network.
+        problem: whose steps these are.
+        config: clip and weights.
+        batch: steps, all of them active.
+        entropy_weight: [] of the bonus.
+    """
+    network = PolicyNetwork(config.policy)
+    nodes = network.apply(params, problem.graph, method="encode")
+    logits, value = network.apply(params, nodes, batch.observation, method="decide")
+    weight = batch.observation.active / jnp.maximum(batch.observation.active.sum(), 1)
+    change = jnp.where(batch.observation.active, log_probability(logits, batch.action) - batch.log_probability, 0.0)
+    ratio = jnp.exp(change)
+    clipped = jnp.clip(ratio, 1 - config.clip, 1 + config.clip)
+    surrogate = jnp.minimum(ratio * batch.advantage, clipped * batch.advantage)
+    error = (value - batch.target) ** 2
+    spread = entropy(logits)
+    kl = ratio - 1 - change  # Schulman's low-variance estimate
+    report = jnp.stack([spread, kl, error]) @ weight
+    total = -(surrogate * weight).sum() + config.value_weight * report[2] - entropy_weight * report[0]
+    return total, report
+
+
+Score = Callable[[Array, Array], Array]
+"""Costs [T] of an update's episodes, and its random key, to the costs that are learnt from."""
+
+
+def update(
+    state: TrainState, problem: Problem, key: Array, config: TrainConfig, score: Score | None = None
+) -> tuple[TrainState, Metrics]:
+    """Play a batch of episodes and learn from them.
+
+    Args:
+        state: before.
+        problem: the netlist.
+        key: of the whole run.
+        config: of the run, static.
+        score: changes the costs that are learnt from (a control experiment shuffles them).
+    """
+    key = jax.random.fold_in(key, state.update)
+    play_key, shuffle_key, score_key = jax.random.split(key, 3)
+    final, steps = play(problem, state.params, config, jax.random.split(play_key, config.episodes))
+    outcome: Outcome = jax.vmap(env.finish, (None, 0, None))(problem, final, config.soft_iterations)
+    cost = outcome.cost if score is None else score(outcome.cost, score_key)
+
+    # Normalise returns by running moments, the first batch's at first.
+    rate = jnp.maximum(0.1, 1.0 / (state.update + 1.0))
+    mean = state.value_mean + rate * (-cost.mean() - state.value_mean)
+    square = state.value_square + rate * ((cost**2).mean() - state.value_square)
+    deviation = jnp.sqrt(jnp.maximum(square - mean**2, 1e-8))
+    value = steps.value * deviation + mean
+    active = steps.observation.active
+    gain = advantages(value, active, -cost, config.discount, config.trace)
+    target = (gain + value - mean) / deviation
+    share = active / jnp.maximum(active.sum(), 1)
+    centre = (gain * share).sum()
+    gain = (gain - centre) / (jnp.sqrt((share * (gain - centre) ** 2).sum()) + 1e-8)
+
+    batch = Batch(steps.observation, steps.action, steps.log_probability, gain, target)
+    batch = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), batch)
+    length = batch.action.shape[0]
+    part = length // config.minibatches
+    done = jnp.minimum(state.update / max(1, config.updates), 1.0)
+    bonus = config.entropy_start + (config.entropy_end - config.entropy_start) * done
+    chain = optimizer(config)
+
+    def learn(carry: tuple[Params, optax.OptState], chosen: Array) -> tuple[tuple[Params, optax.OptState], Array]:
+        params, moments = carry
+        some = jax.tree.map(lambda leaf: leaf[chosen], batch)
+        slope, report = jax.grad(loss, has_aux=True)(params, problem, config, some, bonus)
+        change, moments = chain.update(slope, moments, params)
+        return (optax.apply_updates(params, change), moments), report
+
+    orders = jax.vmap(lambda k: jax.random.permutation(k, length))(jax.random.split(shuffle_key, config.epochs))
+    orders = orders[:, : part * config.minibatches].reshape(-1, part)
+    (params, moments), reports = jax.lax.scan(learn, (state.params, state.optimizer), orders)
+
+    first = jnp.argmin(jnp.where(outcome.complete, outcome.cost, jnp.inf))
+    better = outcome.complete[first] & (outcome.cost[first] < state.best_cost)
+    after = TrainState(
+        params,
+        moments,
+        mean,
+        square,
+        state.update + 1,
+        jnp.where(better, outcome.cost[first], state.best_cost),
+        jnp.where(better, outcome.position[first], state.best_position),
+        jnp.where(better, outcome.orientation[first], state.best_orientation),
+    )
+    metrics = Metrics(
+        outcome.cost.mean(),
+        outcome.cost.min(),
+        1.0 - outcome.complete.mean(),
+        reports[0, 0],
+        reports[-1, 1],
+        reports[0, 2],
+    )
+    return after, metrics

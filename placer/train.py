@@ -1,0 +1,220 @@
+"""Train a policy on a netlist, and place with a policy: what the loop calls."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from placer import env
+from placer.checkpoint import Curve, fingerprint, read_checkpoint, write_checkpoint
+from placer.legalise import legalise
+from placer.legality import is_legal
+from placer.netlist import FloatArray, IntArray, Netlist, NodeKind, Placement
+from placer.policy import Params
+from placer.ppo import Metrics, TrainConfig, TrainState, initial_state, play, update
+from placer.problem import Problem, problem_of
+
+CHECKPOINT = "checkpoint.msgpack"
+
+FINAL_SOFT_FACTOR = 8
+"""The final placement's soft macros get this many times the iterations that an episode's get in training."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a callback hears after each update.
+
+    Attributes:
+        update, updates: done, and budget.
+        cost, best: mean cost of the update's episodes, and the least cost so far.
+        truncated: share of episodes that met a dead end.
+        entropy, kl: nats per step.
+        episodes_per_s: of this process so far.
+        seconds_left: until the budget is spent, at that rate.
+    """
+
+    update: int
+    updates: int
+    cost: float
+    best: float
+    truncated: float
+    entropy: float
+    kl: float
+    episodes_per_s: float
+    seconds_left: float
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """A trained policy and how it came about.
+
+    Attributes:
+        params: of the network.
+        curve_step: number of each update, from 1.
+        curve_cost: mean proxy cost of its episodes.
+        curve_best: least proxy cost so far.
+        best: the best placement met in training, legal; None when no episode was complete.
+        best_cost: its proxy cost; infinite then.
+        reason: why training ended, a sentence.
+    """
+
+    params: Params
+    curve_step: IntArray  # [U]
+    curve_cost: FloatArray  # [U]
+    curve_best: FloatArray  # [U]
+    best: Placement | None
+    best_cost: float
+    reason: str
+
+
+def train(
+    netlist: Netlist,
+    initial: Placement,
+    config: TrainConfig,
+    params: Params | None = None,
+    seed: int = 0,
+    out_dir: Path | None = None,
+    resume: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> TrainResult:
+    """Train a policy on one netlist, until the budget is spent or a plateau is reached.
+
+    Args:
+        netlist: clustered, with its canvas.
+        initial: positions of ports and fixed nodes.
+        config: budget and the rest.
+        params: of a parent policy to start from (same ``config.policy``).
+        seed: of everything random.
+        out_dir: where ``checkpoint.msgpack`` goes, at intervals and at the end; None writes nothing.
+        resume: continue from the checkpoint in ``out_dir`` if there is one; the result equals that of an undisturbed run.
+        progress: called after each update.
+
+    Raises:
+        CheckpointError: the checkpoint is damaged or belongs to another run.
+    """
+    problem = problem_for(netlist, initial, config)
+    state = initial_state(problem, config, seed, params)
+    curve = Curve(np.zeros(0), np.zeros(0))
+    run = fingerprint(problem, config, seed)
+    path = out_dir / CHECKPOINT if out_dir else None
+    if resume and path and path.exists():
+        state, curve = read_checkpoint(path, run, state)
+    key = jax.random.key(seed)
+    began, before = time.monotonic(), len(curve.cost)
+    reason = ended(curve, config)
+    while reason is None:
+        state, metrics = _update(state, problem, key, config)
+        curve = Curve(np.append(curve.cost, float(metrics.cost)), np.append(curve.best, float(state.best_cost)))
+        reason = ended(curve, config)
+        done = len(curve.cost)
+        if path and (reason is not None or done % config.checkpoint_updates == 0):
+            write_checkpoint(path, run, state, curve)
+        if progress:
+            seconds = (time.monotonic() - began) / (done - before)
+            progress(_progress(metrics, state, done, config, seconds))
+    cost = float(state.best_cost)
+    best = _placement(netlist, initial, state.best_position, state.best_orientation) if np.isfinite(cost) else None
+    steps = np.arange(1, len(curve.cost) + 1, dtype=np.int32)
+    return TrainResult(state.params, steps, curve.cost, curve.best, best, cost, reason)
+
+
+def ended(curve: Curve, config: TrainConfig) -> str | None:
+    """Why training is over, or None when it is not."""
+    done, window = len(curve.cost), config.plateau_updates
+    if done >= config.updates:
+        return f"the budget of {config.updates} updates is spent"
+    if window and done >= 2 * window:
+        late, early = curve.cost[-window:].mean(), curve.cost[-2 * window : -window].mean()
+        gain = (early - late) / abs(early)
+        if gain < config.plateau_gain and curve.best[-1] >= curve.best[-window - 1]:
+            return (
+                f"plateau after {done} updates: over the last {window} the mean cost improved by {gain:.2%} "
+                f"(least worth going on: {config.plateau_gain:.2%}) and no better placement was found"
+            )
+    return None
+
+
+def place(
+    netlist: Netlist,
+    initial: Placement,
+    params: Params,
+    seed: int = 0,
+    samples: int = 32,
+    config: TrainConfig | None = None,
+) -> Placement:
+    """The best of ``samples`` placements by a policy, the first of them nearly greedy; legal, halos kept.
+
+    Where every sample meets a dead end, the most complete one is finished by ``legalise``.
+
+    Args:
+        netlist: clustered, with its canvas.
+        initial: positions of ports and fixed nodes.
+        params: of the policy.
+        seed: of the samples.
+        samples: how many episodes are played.
+        config: with which the policy was trained; by default ``TrainConfig()``.
+
+    Raises:
+        Infeasible: every sample met a dead end, and there is no legal placement or none was found.
+    """
+    config = config or TrainConfig()
+    problem = problem_for(netlist, initial, config)
+    outcome = _sample(problem, params, jax.random.key(seed), config, samples)
+    best = int(jnp.argmin(outcome.cost))
+    placement = _placement(netlist, initial, outcome.position[best], outcome.orientation[best])
+    if not bool(outcome.complete[best]) or not is_legal(netlist, placement, config.halo):
+        placement = legalise(netlist, placement, config.halo)
+    return placement
+
+
+def training_step_example(
+    netlist: Netlist, initial: Placement, config: TrainConfig
+) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """One update as a pure function and its arguments, to be traced: episodes, their costs, and the learning from them."""
+    problem = problem_for(netlist, initial, config)
+    return partial(update, config=config), (initial_state(problem, config, 0), problem, jax.random.key(0))
+
+
+def problem_for(netlist: Netlist, initial: Placement, config: TrainConfig) -> Problem:
+    """The netlist as the environment of this configuration sees it."""
+    return problem_of(netlist, initial, config.policy.grid, config.fine, config.weights, config.halo)
+
+
+_update = partial(jax.jit, static_argnames=("config", "score"))(update)
+
+
+@partial(jax.jit, static_argnames=("config", "samples"))
+def _sample(problem: Problem, params: Params, key: jax.Array, config: TrainConfig, samples: int) -> env.Outcome:
+    temperature = jnp.linspace(0.05, 1.0, samples)[:, None]
+    final, _ = play(problem, params, config, jax.random.split(key, samples), temperature)
+    return jax.vmap(env.finish, (None, 0, None))(problem, final, config.soft_iterations * FINAL_SOFT_FACTOR)
+
+
+def _placement(netlist: Netlist, initial: Placement, position: jax.Array, orientation: jax.Array) -> Placement:
+    """In doubles; what does not move stays exactly where it was."""
+    still = netlist.node_fixed | (netlist.node_kind == NodeKind.PORT)
+    moved = np.where(still[:, None], initial.position, np.asarray(position, np.float64))
+    turned = np.where(still, initial.orientation, np.asarray(orientation)).astype(np.int8)
+    return Placement(moved, turned)
+
+
+def _progress(metrics: Metrics, state: TrainState, done: int, config: TrainConfig, seconds: float) -> Progress:
+    return Progress(
+        update=done,
+        updates=config.updates,
+        cost=float(metrics.cost),
+        best=float(state.best_cost),
+        truncated=float(metrics.truncated),
+        entropy=float(metrics.entropy),
+        kl=float(metrics.kl),
+        episodes_per_s=config.episodes / seconds,
+        seconds_left=(config.updates - done) * seconds,
+    )
