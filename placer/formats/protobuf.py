@@ -59,20 +59,20 @@ class _Columns:
 
     def scan(self, block: bytes) -> int:
         """Take in whole lines; the scanner's code."""
-        bytes_used = {"names": ps.S_NAMES, "inputs": ps.S_INPUTS, "words": ps.S_WORDS}
-        for name, slot in bytes_used.items():
+        text = np.frombuffer(block, np.uint8)
+        nodes, inputs, attributes = ps.count_fields(text)
+        for name, slot in (("names", ps.S_NAMES), ("inputs", ps.S_INPUTS), ("words", ps.S_WORDS)):
             self._reserve(name, int(self.state[slot]), len(block))
         for name in ("numbers", "word_at", "lines"):
-            self._reserve(name, int(self.counts[0]) + 1, block.count(b"node") + 1)
+            self._reserve(name, int(self.counts[0]) + 1, nodes + 1)
         for name in ("input_entry", "input_line"):
-            self._reserve(name, int(self.counts[1]), block.count(b"input"))
-        attributes = block.count(b"attr") + 1
-        self._reserve("extras", int(self.counts[2]), attributes)
-        self._reserve("slow", int(self.counts[3]), attributes)
+            self._reserve(name, int(self.counts[1]), inputs)
+        self._reserve("extras", int(self.counts[2]), attributes + 1)
+        self._reserve("slow", int(self.counts[3]), attributes + 1)
         return int(
             ps.scan(
-                np.frombuffer(block, np.uint8), self.state, self.names, self.inputs, self.words, self.numbers,
-                self.word_at, self.lines, self.input_entry, self.input_line, self.extras, self.slow, self.counts,
+                text, self.state, self.names, self.inputs, self.words, self.numbers, self.word_at, self.lines,
+                self.input_entry, self.input_line, self.extras, self.slow, self.counts,
             )
         )  # fmt: skip
 
@@ -253,11 +253,11 @@ def _assemble(path: Path, columns: _Columns, canvas: Canvas | None) -> tuple[Net
     netlist = Netlist(
         name=path.name.removesuffix(".gz").removesuffix(".txt").removesuffix(".pb"),
         canvas=canvas or _default_canvas(size, position),
-        node_names=tuple(names[e] for e in nodes.tolist()),
+        node_names=tuple(map(names.__getitem__, nodes.tolist())),
         node_kind=node_kind,
         node_size=size,
         node_fixed=node_kind == NodeKind.PORT,
-        pin_names=tuple(names[e] for e in pins.tolist()),
+        pin_names=tuple(map(names.__getitem__, pins.tolist())),
         pin_node=node_of[np.where(is_pin, macro, np.arange(entries))[pins]],
         pin_offset=offset,
         net_start=net_start,

@@ -157,6 +157,21 @@ def parse_number(text: Any, begin: int, end: int) -> tuple[float, int]:
 
 
 @njit(cache=True)
+def count_fields(text: Any) -> tuple[int, int, int]:
+    """Upper bounds of the nodes, inputs and attributes that begin in a block of text."""
+    nodes = inputs = attributes = 0
+    for k in range(text.shape[0] - 3):
+        c = text[k]
+        if c == 97:  # attr
+            attributes += text[k + 1] == 116 and text[k + 2] == 116 and text[k + 3] == 114
+        elif c == 105:  # input
+            inputs += text[k + 1] == 110 and text[k + 2] == 112 and text[k + 3] == 117
+        elif c == 110:  # node
+            nodes += text[k + 1] == 111 and text[k + 2] == 100 and text[k + 3] == 101
+    return nodes, inputs, attributes
+
+
+@njit(cache=True)
 def _copy(text: Any, begin: int, end: int, target: Any, at: int) -> int:
     """Append ``text[begin:end]`` and a line end to target; the new end of target."""
     for k in range(begin, end):

@@ -1,0 +1,321 @@
+"""Exactness and speed of the proxy cost and of reading netlists: ``python -m benchmarks.cost`` writes ``cost.json``.
+
+All times are medians on one core; XLA is kept to one thread.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
+
+import multiprocessing
+import resource
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from benchmarks.results import Figure, shared_data, write_figures
+from placer.cost import CostModel
+from placer.cost_jax import cost_arrays, proxy_cost
+from placer.cost_smooth import smooth_cost
+from placer.formats.plc import load_design, read_header, read_plc
+from placer.formats.protobuf import read_netlist
+from placer.incremental import IncrementalCost, apply_move, cost, undo
+from placer.netlist import InputError, Netlist, NodeKind, Placement
+from placer.validate import validate_cost
+
+COMMAND = "python -m benchmarks.cost"
+MOVES = 2000
+PINS = 2_000_000
+
+
+def median_seconds(run: Callable[[], Any], repeats: int) -> float:
+    """Median time of a call, after one that is not counted."""
+    run()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    return float(np.median(times))
+
+
+def design(name: str, placement: str = "initial") -> tuple[Netlist, Placement]:
+    """A benchmark design with one of its placements."""
+    folder = shared_data() / "benchmarks" / name
+    return load_design(folder / "netlist.pb.txt.gz", folder / f"{placement}.plc")
+
+
+def legal_moves(
+    netlist: Netlist, placement: Placement, kind: NodeKind, count: int, seed: int
+) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """Nodes [count] and places [count, 2]: uniform over the canvas; a hard macro's overlaps no other hard macro."""
+    rng = np.random.default_rng(seed)
+    canvas = np.array([netlist.canvas.width, netlist.canvas.height])
+    hard, movable = netlist.nodes(NodeKind.HARD), netlist.nodes(kind)
+    nodes: list[int] = []
+    places: list[NDArray[np.float64]] = []
+    while len(nodes) < count:
+        node = int(rng.choice(movable))
+        half = netlist.node_size[node] / 2
+        if (2 * half > canvas).any():
+            continue
+        place = half + rng.random(2) * (canvas - 2 * half)
+        others = hard[hard != node] if kind == NodeKind.HARD else hard[:0]
+        apart = np.abs(placement.position[others] - place) >= netlist.node_size[others] / 2 + half
+        if apart.any(axis=1).all():
+            nodes.append(node)
+            places.append(place)
+    return np.array(nodes, np.int32), np.array(places)
+
+
+@njit(cache=True)
+def _try_all(state: Any, nodes: Any, places: Any) -> float:
+    """Try each move in compiled code: move, cost, undo."""
+    total = 0.0
+    for k in range(nodes.shape[0]):
+        apply_move(state, nodes[k], places[k, 0], places[k, 1], state.orientation[nodes[k]])
+        total += cost(state)
+        undo(state)
+    return total
+
+
+def move_times(name: str, kind: NodeKind) -> dict[str, float]:
+    """Microseconds of a move and its cost, from Python (median) and within compiled code with the undo (mean)."""
+    netlist, placement = design(name, "legalized")
+    moving = IncrementalCost(netlist, placement)
+    nodes, places = legal_moves(netlist, placement, kind, MOVES, seed=0)
+    times = []
+    for node, (x, y) in zip(nodes.tolist(), places.tolist(), strict=True):
+        start = time.perf_counter()
+        moving.move(node, x, y)
+        _ = moving.cost
+        times.append(time.perf_counter() - start)
+        moving.undo()
+    compiled = median_seconds(lambda: _try_all(moving.state, nodes, places), 5) / MOVES
+    quartiles = np.percentile(times[10:], [50, 90]) * 1e6
+    return {"median": float(quartiles[0]), "p90": float(quartiles[1]), "compiled_with_undo": compiled * 1e6}
+
+
+def batched_per_s(double: bool, batch: int, repeats: int) -> float:
+    """Evaluations of ariane133 a second in batches of jittered placements."""
+    netlist, placement = design("ariane133_ng45")
+    with jax.enable_x64(double):
+        arrays = cost_arrays(netlist)
+        evaluate = jax.jit(jax.vmap(proxy_cost, in_axes=(None, 0, 0)))
+        jitter = np.random.default_rng(0).normal(0.0, 20.0, (batch, *placement.position.shape))
+        positions = jnp.asarray(placement.position + jitter, float)
+        turns = jnp.asarray(np.repeat(placement.orientation[None], batch, axis=0))
+        return batch / median_seconds(lambda: evaluate(arrays, positions, turns)[0].block_until_ready(), repeats)
+
+
+def jax_errors() -> dict[str, float]:
+    """Largest absolute error of each JAX form over all reference placements of ariane133, and the smooth cost's gap."""
+    netlist, _ = design("ariane133_ng45")
+    model = CostModel(netlist)
+    names = ("initial", "legalized", "random", "random_flipped", "edges", "centre", "initial_flipped")
+    folder = shared_data() / "benchmarks" / "ariane133_ng45"
+    placements = [read_plc(folder / f"{name}.plc", netlist) for name in names]
+    exact = [model.evaluate(p) for p in placements]
+
+    def worst(of: Callable[..., Any], double: bool, chosen: slice, *more: float) -> float:
+        with jax.enable_x64(double):
+            arrays, evaluate = cost_arrays(netlist), jax.jit(of)
+            return max(
+                float(
+                    np.max(
+                        np.abs(np.array(evaluate(arrays, p.position, p.orientation, *more)) - list(vars(e).values()))
+                    )
+                )
+                for p, e in zip(placements[chosen], exact[chosen], strict=True)
+            )
+
+    errors = {
+        "jax_double": worst(proxy_cost, True, slice(None)),
+        "jax_single": worst(proxy_cost, False, slice(None)),
+    }
+    # Of the smooth cost on the two placements that are near legal.
+    return errors | {
+        f"smooth_blur_{blur}": worst(smooth_cost, True, slice(0, 2), blur) for blur in (0.3, 0.1, 0.03, 0.01)
+    }
+
+
+def write_large(path: Path, pins: int) -> None:
+    """A clustered netlist of this many macro pins: soft macros of 1,000 pins, half of which drive three sinks."""
+    per_macro = 1000
+    number = '  attr {\n    key: "%s"\n    value {\n      f: %s\n    }\n  }\n'
+    word = '  attr {\n    key: "%s"\n    value {\n      placeholder: "%s"\n    }\n  }\n'
+    rng = np.random.default_rng(0)
+    macros = pins // per_macro
+    with path.open("w") as file:
+        for macro in range(macros):
+            x, y = np.round(rng.uniform(0, 10_000, 2), 3).tolist()
+            size = number % ("height", 61.25) + word % ("type", "macro") + number % ("width", 59.725)
+            at = (number % ("x", x), number % ("y", y))
+            file.write(f'node {{\n  name: "Grp_{macro}"\n{size}{"".join(at)}}}\n')
+            owner = word % ("macro_name", f"Grp_{macro}") + word % ("type", "macro_pin")
+            rest = owner + at[0] + number % ("x_offset", 0.0) + at[1] + number % ("y_offset", 0.0) + "}\n"
+            sinks = rng.integers(0, macros, (per_macro // 2, 3)).tolist()
+            entries = [f'node {{\n  name: "Grp_{macro}/Pinput_{k}"\n{rest}' for k in range(per_macro // 2)]
+            for k, targets in enumerate(sinks):
+                inputs = "".join(f'  input: "Grp_{t}/Pinput_{k}"\n' for t in targets)
+                entries.append(f'node {{\n  name: "Grp_{macro}/Poutput_single_{k}"\n{inputs}{rest}')
+            file.write("".join(entries))
+
+
+def load_once(path: Path) -> tuple[float, float, int]:
+    """Seconds, peak memory in GB and pins of one read of a netlist; meant for a process of its own."""
+    start = time.perf_counter()
+    netlist, _ = read_netlist(path)
+    seconds = time.perf_counter() - start
+    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, len(netlist.pin_names)
+
+
+def load_large() -> dict[str, float]:
+    """Read a netlist of 2 million pins three times, each in a fresh process."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "large.pb.txt"
+        write_large(path, PINS)
+        with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+            runs = [pool.apply(load_once, (path,)) for _ in range(3)]
+        size = path.stat().st_size / 1e9
+    return {
+        "seconds": float(np.median([r[0] for r in runs])),
+        "peak_memory_gb": max(r[1] for r in runs),
+        "pins": float(runs[0][2]),
+        "file_gb": size,
+    }
+
+
+def fuzz(text: bytes, read: Callable[[Path], Any], count: int, seed: int, suffix: str) -> dict[str, int]:
+    """Read mutations of a file: how many were accepted and how many refused with one clear line.
+
+    Any error but InputError with a one-line message, and any read of more than 10 s, is raised.
+    """
+    rng = np.random.default_rng(seed)
+    outcome = {"accepted": 0, "refused": 0}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"mutated{suffix}"
+        for _ in range(count):
+            path.write_bytes(mutated(text, rng))
+            start = time.perf_counter()
+            try:
+                read(path)
+                outcome["accepted"] += 1
+            except InputError as error:
+                if "\n" in str(error) or path.name not in str(error):
+                    raise
+                outcome["refused"] += 1
+            if time.perf_counter() - start > 10:
+                raise TimeoutError(f"a read of {len(text)} bytes took more than 10 s")
+    return outcome
+
+
+def mutated(text: bytes, rng: np.random.Generator) -> bytes:
+    """A text with one to four random changes: bytes flipped, parts deleted, repeated, moved, cut or replaced."""
+    data = bytearray(text)
+    tokens = [b"{", b"}", b'"', b"\n", b":", b"nan", b"-1e400", b"\xff", b"node", b"attr {", b" ", b"\\", b"#", b"0"]
+    for _ in range(int(rng.integers(1, 5))):
+        a, b = sorted(rng.integers(0, len(data) + 1, 2).tolist())
+        b = min(b, a + int(rng.integers(1, 200)))
+        what = int(rng.integers(6))
+        if what == 0 and a < len(data):
+            data[a] = int(rng.integers(256))
+        elif what == 1:
+            del data[a:b]
+        elif what == 2:
+            data[a:a] = data[a:b]
+        elif what == 3:
+            data[a:a] = tokens[int(rng.integers(len(tokens)))]
+        elif what == 4:
+            part, data[a:b] = data[a:b], b""
+            at = int(rng.integers(0, len(data) + 1))
+            data[at:at] = part
+        elif rng.random() < 0.2:
+            del data[a:]
+    return bytes(data)
+
+
+def small_design() -> tuple[bytes, bytes, Netlist]:
+    """A small netlist's text, a placement of it, and the netlist, for fuzzing."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "small.pb.txt"
+        write_large(path, 2000)
+        text = b"\n".join(path.read_bytes().split(b"\n")[:900])
+        text = text[: text.rindex(b"node {")]
+        names = [line.split(b'"')[1] for line in text.split(b"\n") if b"  name:" in line]
+        known = {name for name in names if b"/" in name}
+        kept = [k for k in text.split(b"\n") if b"  input:" not in k or k.split(b'"')[1] in known]
+        path.write_bytes(b"\n".join(kept))
+        netlist, _ = read_netlist(path)
+        text = path.read_bytes()
+    plc = b"# Columns : 4  Rows : 5\n# Width : 100.5  Height : 90\n# Smoothing factor : 2\n"
+    return text, plc + b"0 12.5 14.25 N 0\n", netlist
+
+
+def main() -> None:
+    """Measure all and write ``benchmarks/results/cost.json``."""
+    checks = validate_cost(shared_data() / "benchmarks")
+    full = {}
+    for name in ("ariane133_ng45", "ariane136_ng45", "mempool_tile_ng45", "nvdla_ng45"):
+        netlist, placement = design(name)
+        model = CostModel(netlist)
+        full[name] = median_seconds(lambda m=model, p=placement: m.evaluate(p), 50) * 1e3  # type: ignore[misc]
+    moves = {
+        f"{name}_{kind.name.lower()}": move_times(name, kind)
+        for name in ("ariane133_ng45", "nvdla_ng45")
+        for kind in (NodeKind.SOFT, NodeKind.HARD)
+    }
+    large = load_large()
+    text, plc, small = small_design()
+    fuzzed = {
+        "protobuf": fuzz(text, read_netlist, 10_000, 0, ".pb.txt"),
+        "plc": fuzz(plc, lambda path: read_plc_and_header(path, small), 10_000, 0, ".plc"),
+    }
+    on_gpu = jax.default_backend() == "gpu"
+    batch, repeats = (2048, 10) if on_gpu else (16, 5)
+    rates = {"single": batched_per_s(False, batch, repeats), "double": batched_per_s(True, batch, repeats)}
+
+    def figure(name: str, value: float, unit: str, better: str, bar: float | None) -> Figure:
+        return Figure(name, value, unit, better, bar, [0], COMMAND)  # type: ignore[arg-type]
+
+    figures = [
+        figure("max_abs_error_vs_reference", max(c.worst for c in checks), "1", "lower", 1e-6),
+        figure("full_eval_ariane133_ms", full["ariane133_ng45"], "ms", "lower", 3.0),
+        figure("full_eval_nvdla_ms", full["nvdla_ng45"], "ms", "lower", 6.0),
+        figure("soft_move_us", moves["ariane133_ng45_soft"]["median"], "us", "lower", 50.0),
+        figure("hard_move_us", moves["ariane133_ng45_hard"]["median"], "us", "lower", 300.0),
+        figure("load_2m_pins_s", large["seconds"], "s", "lower", 20.0),
+    ]
+    if on_gpu:
+        figures.append(figure("batched_evals_per_s_gpu", rates["single"], "1/s", "higher", 20_000.0))
+    else:
+        figures.append(figure("batched_evals_per_s_cpu", rates["single"], "1/s", "higher", None))
+    details = {
+        "full_eval_ms": full,
+        "move_us": moves,
+        "batched_evals_per_s": {jax.default_backend(): rates},
+        "load_2m_pins": large,
+        "fuzzed": fuzzed,
+        "max_abs_error": jax_errors(),
+    }
+    write_figures("cost", figures, details)
+
+
+def read_plc_and_header(path: Path, netlist: Netlist) -> None:
+    """Read all of a ``.plc`` file."""
+    read_plc(path, netlist)
+    read_header(path)
+
+
+if __name__ == "__main__":
+    main()
