@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TypeVar
 
 from placer.formats.def_design import (
-    ORIENTATIONS,
     Box,
     DefBlockage,
     DefComponent,
@@ -23,6 +22,7 @@ from placer.formats.def_design import (
 )
 from placer.formats.def_writer import write_def
 from placer.formats.lef_geometry import MOST_POINTS, polygon_boxes
+from placer.formats.orientation import ORIENTATIONS
 from placer.formats.tokens import Tokens
 
 __all__ = ["read_def", "write_def"]

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from placer.formats.lef_geometry import Rect
+from placer.formats.orientation import turn
 
-ORIENTATIONS = ("N", "S", "E", "W", "FN", "FS", "FE", "FW")
 STATUSES = ("PLACED", "FIXED", "COVER", "UNPLACED")
 Box = tuple[float, float, float, float]
 """x1, y1, x2, y2 in um with x1 <= x2 and y1 <= y2."""
@@ -151,10 +151,3 @@ class DefDesign:
             return 0.0, 0.0, 0.0, 0.0
         xs, ys = zip(*self.die, strict=True)
         return min(xs), min(ys), max(xs), max(ys)
-
-
-def turn(x: float, y: float, orient: str) -> tuple[float, float]:
-    """A point turned by an orientation about the origin (LEF/DEF 5.8: a flip, if any, comes before the rotation)."""
-    if orient.startswith("F"):
-        x, y, orient = {"FN": (-x, y, "N"), "FS": (-x, y, "S"), "FE": (-x, y, "W"), "FW": (-x, y, "E")}[orient]
-    return {"N": (x, y), "S": (-x, -y), "E": (y, -x), "W": (-y, x)}[orient]

@@ -6,25 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from placer.formats.def_design import DefComponent, DefDesign, turn
+from placer.formats.def_design import DefComponent, DefDesign
 from placer.formats.lef import LefLibrary, LefMacro
+from placer.formats.orientation import JOIN, SPLIT, turn
 from placer.netlist import Canvas, InputError, Netlist, NodeKind, Orientation, Placement
 
 GRID = 32
 """Grid cells along the longer side of the canvas, unless a caller asks for another grid."""
-
-# An orientation as a rotation of the master by 90 degrees, done once (True), then one without such a rotation.
-_SPLIT = {
-    "N": (False, Orientation.N),
-    "FN": (False, Orientation.FN),
-    "FS": (False, Orientation.FS),
-    "S": (False, Orientation.S),
-    "W": (True, Orientation.N),
-    "FW": (True, Orientation.FN),
-    "FE": (True, Orientation.FS),
-    "E": (True, Orientation.S),
-}
-_JOIN = {split: orient for orient, split in _SPLIT.items()}
 
 
 def to_netlist(
@@ -53,7 +41,7 @@ def to_netlist(
     columns, rows = grid or [max(1, round(GRID * side / max(width, height))) for side in (width, height)]
     node_of = {component.name: i for i, component in enumerate(design.components)}
     masters = [_master(component, library) for component in design.components]
-    rotated = [_SPLIT[component.orient][0] for component in design.components]
+    rotated = [SPLIT[component.orient][0] for component in design.components]
 
     kinds = [NodeKind.HARD if master.cls == "BLOCK" else NodeKind.CELL for master in masters]
     sizes = [(m.height, m.width) if turned else (m.width, m.height) for m, turned in zip(masters, rotated, strict=True)]
@@ -71,7 +59,7 @@ def to_netlist(
         if component.halo is not None:
             extra["halo"] = " ".join(f"{side:.9g}" for side in component.halo)
         attributes[component.name] = extra
-    orientation = [_SPLIT[component.orient][1] for component in design.components]
+    orientation = [SPLIT[component.orient][1] for component in design.components]
 
     ports = [pin for pin in design.pins if pin.use not in ("POWER", "GROUND")]
     for pin in ports:
@@ -159,7 +147,7 @@ def with_placement(design: DefDesign, netlist: Netlist, placement: Placement) ->
                 component,
                 x=float(corner[node, 0]),
                 y=float(corner[node, 1]),
-                orient=_JOIN[turned, Orientation(int(placement.orientation[node]))],
+                orient=JOIN[turned, Orientation(int(placement.orientation[node]))],
                 status=component.status if netlist.node_fixed[node] else "PLACED",
             )
         )

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from placer.formats.def_ import read_def, write_def
 from placer.formats.def_design import (
-    ORIENTATIONS,
     DefBlockage,
     DefComponent,
     DefDesign,
@@ -23,10 +22,10 @@ from placer.formats.def_design import (
     DefPort,
     DefRegion,
     DefRow,
-    turn,
 )
 from placer.formats.def_netlist import to_netlist, with_placement
 from placer.formats.lef import LefLibrary, read_lef
+from placer.formats.orientation import ORIENTATIONS, turn
 from placer.netlist import InputError, NodeKind
 
 SMALL = """VERSION 5.8 ;
