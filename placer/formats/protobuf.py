@@ -278,18 +278,25 @@ def _entries_of(names: list[str], wanted: list[str], kind: NDArray[np.int8]) -> 
 def _attributes(columns: _Columns, names: list[str], count: int) -> dict[str, Mapping[str, str]]:
     """What the file says beyond the fields of ``Netlist``; equal sets of attributes share one mapping.
 
-    A key is the file's; for a value that is not a placeholder, ``:`` and the value's field follow it.
+    A key is the file's; for a value that is not a placeholder, ``:`` and the value's field follow it (for a placeholder
+    too, where the key itself ends so).
     """
     attributes: dict[str, Mapping[str, str]] = {}
     shared: dict[tuple[tuple[str, str], ...], Mapping[str, str]] = {}
     for entry, key_at, value, value_at in columns.extras[:count].tolist():
         key = columns.word(key_at)
-        if value != ps.PLACEHOLDER or ":" in key:
+        if value != ps.PLACEHOLDER or _typed(key):
             key = f"{key}:{ps.VALUE_FIELDS[value]}"
         name = names[entry]
         items = (*attributes.get(name, {}).items(), (key, columns.word(value_at)))
         attributes[name] = shared.setdefault(items, dict(items))
     return attributes
+
+
+def _typed(key: str) -> bool:
+    """Whether an attribute's key ends in the field of its value."""
+    bare, _, field = key.rpartition(":")
+    return bool(bare) and field in ps.VALUE_FIELDS
 
 
 def _default_canvas(size: NDArray[np.float64], position: NDArray[np.float64]) -> Canvas:
@@ -395,11 +402,8 @@ def _entry(name: str, sinks: list[str], values: Mapping[str, str], more: Mapping
     lines += [f'  input: "{names_of.escape(sink)}"\n' for sink in sinks]
     merged = {**values, **more}
     for key in sorted(merged):
-        bare, _, field = key.rpartition(":")
-        if field in ps.VALUE_FIELDS and bare:
-            quoted = field in ("placeholder", "s")
-        else:
-            bare, field, quoted = key, "placeholder", True
+        bare, _, field = key.rpartition(":") if _typed(key) else (key, "", "placeholder")
+        quoted = field in ("placeholder", "s")
         value = f'"{names_of.escape(merged[key])}"' if quoted else merged[key]
         attribute = (
             f'  attr {{\n    key: "{names_of.escape(bare)}"\n    value {{\n      {field}: {value}\n    }}\n  }}\n'
