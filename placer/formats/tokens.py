@@ -7,6 +7,7 @@ import re
 import zlib
 from array import array
 from collections.abc import Iterator
+from io import StringIO
 from math import isfinite
 from pathlib import Path
 from typing import NoReturn
@@ -16,6 +17,9 @@ from placer.netlist import InputError
 LARGEST = 1e12
 """Numbers beyond this in magnitude are refused: no measure of a chip, in any unit used, is that large."""
 
+LARGEST_FILE = 4 << 30
+"""Bytes of text, unpacked, beyond which a file is refused."""
+
 _WORD = re.compile(r'"[^"]*"|[^\s"]+')
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
 
@@ -24,17 +28,21 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Number and text of each line of a text file; a name that ends in ``.gz`` is unpacked on the way.
 
     Raises:
-        InputError: the file cannot be read, is not text, or is not a sound gzip file.
+        InputError: the file cannot be read, is not text, is not a sound gzip file, or is larger than LARGEST_FILE.
     """
-    number = 0
     try:
-        with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
-            for number, line in enumerate(file, 1):
-                yield number, line
-    except UnicodeDecodeError:
-        raise InputError(f"{path}:{number + 1}: expected UTF-8 text, found other bytes") from None
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+            data = file.read(LARGEST_FILE + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path}: cannot be read: {error}") from None
+    if len(data) > LARGEST_FILE:
+        raise InputError(f"{path}: expected at most {LARGEST_FILE} bytes of text, found more")
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise InputError(f"{path}:{line}: expected UTF-8 text, found the byte 0x{data[error.start]:02x}") from None
+    return enumerate(StringIO(text), 1)
 
 
 def parse_number(word: str) -> float | None:

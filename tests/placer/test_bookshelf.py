@@ -17,50 +17,8 @@ from placer.formats.bookshelf_writer import write_bookshelf
 from placer.formats.orientation import SPLIT, turn
 from placer.netlist import InputError, NodeKind, Orientation
 
-FILES = {
-    "aux": "RowBasedPlacement : d.nodes d.nets d.wts d.pl d.scl\n",
-    "nodes": """UCLA nodes 1.0
-# a comment
-NumNodes : 6
-NumTerminals :  3
-  c1  2  12
-  c2  3  12
-  big 20 24
-  pad 1 1 terminal
-  fix 30 36 terminal
-  io  0 0 terminal_NI
-""",
-    "nets": """UCLA nets 1.0
-NumNets : 3
-NumPins : 8
-NetDegree : 3  n0
-  c1 I : 0.5 -1.25
-  c2 O : -1 0
-  pad B
-NetDegree : 3
-  big O : 9.5 -12
-  fix I : 1 2
-  c1 I
-NetDegree : 2  last
-  io I : 0 0
-  big I : 1 1
-""",
-    "pl": """UCLA pl 1.0
-c1 0 10 : N
-c2 12.5 10 : FS
-big 20 10 : FW
-pad -1 50 : N
-fix 50 22 : S /FIXED
-io 90 34 : N /FIXED_NI
-""",
-    "scl": "UCLA scl 1.0\nNumrows : 2\n"
-    + "".join(
-        f"CoreRow Horizontal\n Coordinate : {y}\n Height : 12\n Sitewidth : 1\n Sitespacing : 1\n Siteorient : {o}\n"
-        " Sitesymmetry : Y\n SubrowOrigin : 0 Numsites : 100\nEnd\n"
-        for y, o in ((10, "N"), (22, "1"))
-    ),
-    "wts": "UCLA wts 1.0\nn0 2.5\nbig 7\n",
-}
+DESIGNS = Path(__file__).parents[1] / "designs" / "small"
+FILES = {suffix: (DESIGNS / f"d.{suffix}").read_text() for suffix in ("aux", "nodes", "nets", "pl", "scl", "wts")}
 
 
 def _write(folder: Path, files: dict[str, str]) -> Path:

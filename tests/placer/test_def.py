@@ -28,48 +28,9 @@ from placer.formats.lef import LefLibrary, read_lef
 from placer.formats.orientation import ORIENTATIONS, turn
 from placer.netlist import InputError, NodeKind
 
-SMALL = """VERSION 5.8 ;
-DESIGN top ;
-UNITS DISTANCE MICRONS 1000 ;
-PROPERTYDEFINITIONS
-  COMPONENT note STRING ;
-END PROPERTYDEFINITIONS
-DIEAREA ( 1000 0 ) ( 21000 10000 ) ;
-ROW r0 unit 1000 0 N DO 10 BY 1 STEP 200 0 ;
-TRACKS X 100 DO 10 STEP 200 LAYER m1 m2 ;
-VIAS 1 ; - v1 + RECT m1 ( -1 -1 ) ( 1 1 ) ; END VIAS
-REGIONS 1 ; - left ( 1000 0 ) ( 9000 9000 ) + TYPE FENCE ; END REGIONS
-COMPONENTS 3 ;
-  - u1 ram + SOURCE DIST + FIXED ( 2000 1000 ) FW + HALO 10 20 30 40 ;
-  - u2 inv + PLACED ( 9000 0 ) FS + PROPERTY note "a ; b" ;
-  - u3 inv ;
-END COMPONENTS
-PINS 2 ;
-  - a + NET a + DIRECTION INPUT + USE SIGNAL + LAYER m1 ( -100 0 ) ( 100 50 ) + FIXED ( 1000 5000 ) E ;
-  - z + NET z + DIRECTION OUTPUT + PORT + LAYER m1 ( 0 0 ) ( 1 1 ) + PLACED ( 21000 5000 ) N + PORT ;
-END PINS
-BLOCKAGES 2 ;
-  - PLACEMENT + SOFT RECT ( 3000 3000 ) ( 4000 5000 ) ;
-  - LAYER m1 + SPACING 10 POLYGON ( 0 0 ) ( 10 0 ) ( 10 10 ) ( 0 10 ) ;
-END BLOCKAGES
-SPECIALNETS 1 ; - VDD ( * VDD ) + USE POWER + ROUTED m1 10 ( 0 0 ) ( 10 * ) NEW m1 10 ( 0 0 ) v1 ; END SPECIALNETS
-NETS 2 ;
-  - a ( u2 A + SYNTHESIZED ) ( PIN a ) + USE SIGNAL ;
-  - z ( u1 D ) ( u2 Z ) ( PIN z ) + WEIGHT 3 + ROUTED m1 ( 0 0 ) ( 10 * ) ;
-END NETS
-GROUPS 1 ; - g u1 u* + REGION left ; END GROUPS
-END DESIGN
-"""
-LIBRARY = """
-MACRO ram CLASS BLOCK ; SIZE 4 BY 2 ;
-  PIN D DIRECTION INPUT ; PORT LAYER m1 ; RECT 0 0 1 0.5 ; END END D
-END ram
-MACRO inv CLASS CORE ; SIZE 1 BY 2 ;
-  PIN A DIRECTION INPUT ; PORT LAYER m1 ; RECT 0 0 0.2 0.2 ; END END A
-  PIN Z DIRECTION OUTPUT ; PORT LAYER m1 ; RECT 0.8 0 1 0.2 ; END END Z
-END inv
-END LIBRARY
-"""
+DESIGNS = Path(__file__).parents[1] / "designs" / "small"
+SMALL = (DESIGNS / "design.def").read_text()
+LIBRARY = (DESIGNS / "design.lef").read_text()
 
 
 def _read(tmp_path: Path, text: str) -> DefDesign:

@@ -14,29 +14,7 @@ from placer.formats.lef import LefLibrary, read_lef
 from placer.formats.lef_geometry import polygon_boxes
 from placer.netlist import InputError
 
-SMALL = """
-VERSION 5.8 ; # a comment
-BUSBITCHARS "[]" ;
-UNITS DATABASE MICRONS 2000 ; END UNITS
-MANUFACTURINGGRID 0.005 ;
-PROPERTYDEFINITIONS LAYER LEF58_TYPE STRING ; END PROPERTYDEFINITIONS
-LAYER m1 TYPE ROUTING ; DIRECTION HORIZONTAL ; PITCH 0.2 ; OFFSET 0.1 0.05 ; WIDTH 0.08 ; SPACING 0.07 ;
-  PROPERTY LEF58_TYPE "TYPE
-  NWELL ;" ; RESISTANCE RPERSQ 0.4 ; CAPACITANCE CPERSQDIST 7e-05 ; EDGECAPACITANCE 2e-05 ;
-END m1
-VIA v DEFAULT LAYER m1 ; RECT 0 0 1 1 ; END v
-SITE unit CLASS CORE ; SYMMETRY Y R90 ; SIZE 0.2 BY 1.4 ; END unit
-MACRO ram
-  CLASS BLOCK BLACKBOX ; ORIGIN 1 2 ; FOREIGN ram 0 0 N ; SIZE 10 BY 8; SYMMETRY X Y ; SITE unit ;
-  PIN d[0] DIRECTION OUTPUT TRISTATE ; USE CLOCK ; SHAPE ABUTMENT ;
-    PORT LAYER m1 ; RECT MASK 1 -1 -2 0 -1 ; PATH ITERATE 0 0 1 0 DO 2 BY 1 STEP 3 0 ; VIA 0 0 v ; END
-  END d[0]
-  PIN vdd USE POWER ; PORT LAYER m1 ; POLYGON ( 0 0 ) ( 2 0 ) ( 2 1 ) ( 1 1 ) ( 1 2 ) ( 0 2 ) ; END END vdd
-  OBS LAYER m1 SPACING 0.1 ; WIDTH 1 ; PATH 0 0 0 3 ; END
-  TIMING FROMPIN a ; END TIMING
-END ram
-END LIBRARY
-"""
+SMALL = (Path(__file__).parents[1] / "designs" / "small" / "technology.lef").read_text()
 
 
 def _read(tmp_path: Path, text: str) -> LefLibrary:

@@ -1,0 +1,183 @@
+"""Readers against mutated files: ``python -m benchmarks.fuzz`` writes ``formats.json``, 10,000 mutations per format.
+
+A reader either reads a mutated file or refuses it with an InputError of one line that names the file; anything else
+(another exception, more than SECONDS for a file, more than MEMORY) fails the run.
+"""
+
+from __future__ import annotations
+
+import resource
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+from benchmarks.results import Figure, write_figures
+from placer.formats.bookshelf import read_bookshelf
+from placer.formats.def_ import read_def
+from placer.formats.def_netlist import to_netlist
+from placer.formats.lef import read_lef
+from placer.netlist import InputError
+
+COMMAND = "python -m benchmarks.fuzz"
+MUTATIONS = 10_000
+SECONDS = 10
+MEMORY = 2 << 30  # bytes beyond what is in use at the start
+SMALL = Path(__file__).parents[1] / "tests" / "designs" / "small"
+WORDS = (
+    b"nan inf -inf 1e308 -1 0 0.5 1e-300 99999999999999999999 0x10 1_0 ( ) ; + - : # * / \" ' { } \\ \x00 \xff \xc3\xa9"
+    b" END DO BY STEP RECT POLYGON LAYER MASK ITERATE NEW PIN LIBRARY terminal /FIXED NetDegree node attr value"
+).split(b" ")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of the mutations of one format."""
+
+    accepted: int
+    refused: int
+    slowest_s: float
+
+
+def mutate(text: bytes, rng: np.random.Generator) -> bytes:
+    """A text with one to four random changes: of bytes, spans, words or lines."""
+    data = text
+    for _ in range(int(rng.integers(1, 5))):
+        what = int(rng.integers(7))
+        a, b = sorted(rng.integers(0, len(data) + 1, 2).tolist())
+        b = min(b, a + int(rng.integers(1, 200)))
+        if what == 0:
+            data = data[:a] + bytes(rng.integers(0, 256, int(rng.integers(1, 4)), np.uint8)) + data[a + 1 :]
+        elif what == 1:
+            data = data[:a] + data[b:]
+        elif what == 2:
+            data = data[:b] + data[a:b] * int(rng.integers(1, 4)) + data[b:]
+        elif what == 3 and rng.random() < 0.3:
+            data = data[:a]
+        else:
+            separator = b"\n" if what == 4 else b" "
+            parts = data.split(separator)
+            i, j = rng.integers(0, len(parts), 2).tolist()
+            if what == 5:
+                parts[i] = WORDS[int(rng.integers(len(WORDS)))]
+            elif what == 6:
+                parts.insert(i, parts[j])
+            else:
+                parts[i], parts[j] = parts[j], parts[i]
+            data = separator.join(parts)
+    return data
+
+
+def fuzz(files: Mapping[str, bytes], mutated: str, read: Callable[[Path], Any], count: int, seed: int) -> Outcome:
+    """Read mutations of one of a design's files.
+
+    Args:
+        files: name to content of each file of the design.
+        mutated: name of the file that is mutated.
+        read: reads the design from a folder that holds the files.
+        count: number of mutations.
+        seed: of the mutations.
+
+    Raises:
+        AssertionError: a refusal is not one line, or does not name a file.
+        TimeoutError: a file took more than SECONDS.
+    """
+    rng = np.random.default_rng(seed)
+    accepted, refused, slowest = 0, 0, 0.0
+    before = signal.signal(signal.SIGALRM, _too_slow)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            for name, content in files.items():
+                (Path(folder) / name).write_bytes(content)
+            for _ in range(count):
+                (Path(folder) / mutated).write_bytes(mutate(files[mutated], rng))
+                start = time.perf_counter()
+                signal.alarm(SECONDS)
+                try:
+                    read(Path(folder))
+                    accepted += 1
+                except InputError as error:
+                    refused += 1
+                    if "\n" in str(error) or not any(word in str(error) for word in (*files, "DEF")):
+                        raise AssertionError(f"expected one line that names the file, found {error!s:.200}") from error
+                finally:
+                    signal.alarm(0)
+                slowest = max(slowest, time.perf_counter() - start)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    return Outcome(accepted, refused, slowest)
+
+
+def _too_slow(number: int, frame: FrameType | None) -> None:
+    raise TimeoutError(f"reading one mutated file took more than {SECONDS} s")
+
+
+def _read_design(folder: Path) -> None:
+    library = read_lef(folder / "design.lef")
+    to_netlist(read_def(folder / "design.def"), library)
+
+
+def fuzz_lef(count: int, seed: int) -> Outcome:
+    """Mutations of a LEF file with all constructs."""
+    files = {"technology.lef": (SMALL / "technology.lef").read_bytes()}
+    return fuzz(files, "technology.lef", lambda folder: read_lef(folder / "technology.lef"), count, seed)
+
+
+def fuzz_def(count: int, seed: int) -> Outcome:
+    """Mutations of a DEF file with all constructs, read as far as the netlist."""
+    files = {name: (SMALL / name).read_bytes() for name in ("design.def", "design.lef")}
+    return fuzz(files, "design.def", _read_design, count, seed)
+
+
+def fuzz_bookshelf(count: int, seed: int) -> Outcome:
+    """Mutations of each file of a Bookshelf design in turn."""
+    files = {
+        f"d.{suffix}": (SMALL / f"d.{suffix}").read_bytes() for suffix in ("nodes", "nets", "pl", "scl", "wts", "aux")
+    }
+    share = -(-count // len(files))
+    each = [
+        fuzz(files, name, lambda folder: read_bookshelf(folder / "d.aux"), share, seed + i)
+        for i, name in enumerate(files)
+    ]
+    return Outcome(sum(o.accepted for o in each), sum(o.refused for o in each), max(o.slowest_s for o in each))
+
+
+def _fuzz_circuit_training(count: int, seed: int) -> dict[str, Outcome]:
+    """Mutations of a protobuf netlist and of a ``.plc`` placement."""
+    from benchmarks.cost import read_plc_and_header, small_design
+    from placer.formats.protobuf import read_netlist
+
+    text, plc, netlist = small_design()
+    return {
+        "protobuf": fuzz({"d.pb.txt": text}, "d.pb.txt", lambda f: read_netlist(f / "d.pb.txt"), count, seed),
+        "plc": fuzz({"d.plc": plc}, "d.plc", lambda f: read_plc_and_header(f / "d.plc", netlist), count, seed),
+    }
+
+
+def main() -> None:
+    """Run all formats under a limit of memory and write the counts."""
+    outcomes = _fuzz_circuit_training(MUTATIONS, 0)  # compiles and imports what the limit below shall not count
+    in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (in_use + MEMORY, resource.RLIM_INFINITY))
+    outcomes |= {
+        "lef": fuzz_lef(MUTATIONS, 0),
+        "def": fuzz_def(MUTATIONS, 0),
+        "bookshelf": fuzz_bookshelf(MUTATIONS, 0),
+    }
+    figures = [
+        Figure(f"fuzz_{name}_mutations", o.accepted + o.refused, "1", "higher", MUTATIONS, [0], COMMAND)
+        for name, o in outcomes.items()
+    ]
+    slowest = max(o.slowest_s for o in outcomes.values())
+    figures.append(Figure("fuzz_slowest_read_s", slowest, "s", "lower", SECONDS, [0], COMMAND))
+    write_figures("formats", figures, {"fuzz": {name: asdict(o) for name, o in outcomes.items()}})
+
+
+if __name__ == "__main__":
+    main()
