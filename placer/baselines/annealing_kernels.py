@@ -42,7 +42,7 @@ class Moves(NamedTuple):
     random: NDArray[np.uint64]  # [1] state of the random numbers
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True)
 def _uniform(m: Any) -> float:
     """A random number in [0, 1): splitmix64 (Steele, Lea, Flood, OOPSLA 2014)."""
     m.random[0] += np.uint64(0x9E3779B97F4A7C15)
@@ -53,19 +53,19 @@ def _uniform(m: Any) -> float:
     return float(z >> np.uint64(11)) / 9007199254740992.0
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True)
 def _below(m: Any, count: int) -> int:
     """A random whole number below ``count``."""
     return min(int(_uniform(m) * count), count - 1)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True)
 def _bell(m: Any) -> float:
     """A random number of mean 0 and standard deviation 1: the sum of four uniform ones."""
     return (_uniform(m) + _uniform(m) + _uniform(m) + _uniform(m) - 2.0) * 1.7320508075688772
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def _overlap(s: Any, a: int, ax: float, ay: float, b: int, bx: float, by: float, halo: float) -> bool:
     """Whether two macros with halos overlap; the arithmetic is that of ``placer.legality``."""
     return (
@@ -76,7 +76,7 @@ def _overlap(s: Any, a: int, ax: float, ay: float, b: int, bx: float, by: float,
     )
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def _clash(s: Any, m: Any, node: int, x: float, y: float, skip: int, skip_too: int) -> int:
     """A hard macro that ``node`` at (x, y) would overlap; -2 for the edge or a blockage, -1 for none."""
     hx, hy = s.half[node, 0], s.half[node, 1]
@@ -96,7 +96,7 @@ def _clash(s: Any, m: Any, node: int, x: float, y: float, skip: int, skip_too: i
     return -1
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def _inside(s: Any, m: Any, node: int, x: float, y: float) -> tuple[float, float]:
     """The point nearest to (x, y) at which the node lies in its area; a hard macro on the manufacturing grid."""
     hx, hy = s.half[node, 0], s.half[node, 1]
@@ -110,7 +110,7 @@ def _inside(s: Any, m: Any, node: int, x: float, y: float) -> tuple[float, float
     return x, y
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def _pushed(s: Any, m: Any, node: int, x: float, y: float) -> tuple[bool, float, float]:
     """A legal place near (x, y): out of each macro in the way by the shorter of the two axes, a few times."""
     for _ in range(6):
@@ -134,7 +134,7 @@ def _pushed(s: Any, m: Any, node: int, x: float, y: float) -> tuple[bool, float,
     return False, x, y
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def _at_pin(s: Any, m: Any, node: int) -> tuple[float, float]:
     """Where another end of one of the node's nets lies, in x, in y or in both; its own place without nets."""
     x, y = s.position[node, 0], s.position[node, 1]
@@ -155,7 +155,7 @@ def _at_pin(s: Any, m: Any, node: int) -> tuple[float, float]:
     return x, y
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def _propose_one(s: Any, m: Any, action: int) -> bool:
     """Move one node as the action says; false when there is no legal way."""
     soft = action <= SOFT_ANY
@@ -193,7 +193,7 @@ def _propose_one(s: Any, m: Any, action: int) -> bool:
     return True
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def _swap(s: Any, m: Any, soft: bool) -> bool:
     """Exchange the places of two nodes; false when that is not legal."""
     nodes = m.soft if soft else m.hard
@@ -215,7 +215,7 @@ def _swap(s: Any, m: Any, soft: bool) -> bool:
     return True
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def _shuffle(s: Any, m: Any) -> bool:
     """Rotate the places of three hard macros of one size; false when there are none or it is not legal."""
     count = m.hard.shape[0]
