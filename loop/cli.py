@@ -6,15 +6,19 @@ Heavy modules are imported by the command that needs them, so that help and cach
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import click
 import typer
 from rich.console import Console
+from rich.table import Table
 
-from loop.errors import USER_ERROR, describe, exit_code
+from loop.errors import LoopError, describe, exit_code
+
+if TYPE_CHECKING:
+    from rtl import AcceleratorSpec
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -22,6 +26,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Hardware-in-the-loop chip-design optimizer: a JAX placer lays out the accelerator that trains it.",
 )
+validate_app = typer.Typer(no_args_is_help=True, help="Compare a model with what it models, and print the error.")
+pdk_app = typer.Typer(no_args_is_help=True, help="Technologies.")
+app.add_typer(validate_app, name="validate")
+app.add_typer(pdk_app, name="pdk")
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 console = Console(highlight=False)
 
@@ -30,7 +38,9 @@ console = Console(highlight=False)
 def loop(
     run: Annotated[Path, typer.Option(help="run folder")] = Path("runs/default"),
     generations: Annotated[int, typer.Option(min=1, help="how many turns, the first included")] = 3,
-    spec: Annotated[Path | None, typer.Option(help="TOML file of the first accelerator; default: the 4 x 4 design")] = None,
+    spec: Annotated[
+        Path | None, typer.Option(help="TOML file of the first accelerator [default: the 4 x 4 design]")
+    ] = None,
     pdk: Annotated[str, typer.Option(help="name of a PDK, or path of its TOML file")] = "nangate45",
     seed: Annotated[int, typer.Option(help="seed of everything random")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="go on with a run folder that exists")] = False,
@@ -62,16 +72,140 @@ def ppa(run: Annotated[Path, typer.Argument(help="run folder")] = Path("runs/def
     console.print(f"report: {html}\n        {markdown}")
 
 
+@app.command()
+def place(
+    netlist: Annotated[Path, typer.Argument(help="Circuit Training netlist, .pb.txt or .pb.txt.gz")],
+    method: Annotated[str, typer.Option(help="random, greedy, force, sa or rl")] = "sa",
+    time: Annotated[float, typer.Option(min=0.0, help="budget of sa in seconds, of rl in policy updates")] = 60.0,
+    plc: Annotated[Path | None, typer.Option(help="canvas and fixed nodes [default: initial.plc beside it]")] = None,
+    halo: Annotated[float, typer.Option(min=0.0, help="um kept free on each side of each hard macro")] = 0.0,
+    seed: Annotated[int, typer.Option(help="equal seeds give equal starts")] = 0,
+    out: Annotated[Path | None, typer.Option(help="folder for the results [default: runs/place/METHOD]")] = None,
+) -> None:
+    """Place the macros of a netlist: .plc, result as JSON, pictures of placement, density, congestion.
+
+    Example: [bold]chiploop place netlist.pb.txt.gz --method sa --time 60[/bold]
+    """
+    from loop.placing import place_netlist
+
+    folder = out or Path("runs/place") / method
+    result = place_netlist(netlist, plc, method, time, seed, halo, folder, console)
+    parts = ", ".join(f"{name} {result[name]:.4f}" for name in ("wirelength", "density", "congestion"))
+    console.print(f"proxy {result['proxy']:.4f} ({parts}) after {result['seconds']:.1f} s, legal; written to {folder}")
+
+
+@app.command()
+def sim(
+    design: Annotated[str, typer.Argument(help="TOML file of a spec, or the name of one that comes along")] = "default",
+    simulator: Annotated[str, typer.Option(help="icarus or verilator")] = "icarus",
+    seed: Annotated[int, typer.Option(help="of all stimuli")] = 1,
+    out: Annotated[Path, typer.Option(help="folder for logs and activity")] = Path("runs/sim"),
+) -> None:
+    """Simulate a design against its golden model with cocotb, bit for bit and cycle for cycle.
+
+    Example: [bold]chiploop sim default --simulator verilator[/bold]
+    """
+    from loop import stages
+
+    result = stages.verify(out.resolve(), _spec(design), simulator, seed)
+    console.print(result["note"])
+
+
+@app.command()
+def flow(
+    design: Annotated[str, typer.Argument(help="TOML file of a spec, or the name of one that comes along")] = "default",
+    pdk: Annotated[str, typer.Option(help="name of a PDK, or path of its TOML file")] = "nangate45",
+    seeds: Annotated[int, typer.Option(min=1, help="implementations, for the spread of each figure")] = 3,
+    time: Annotated[float, typer.Option(min=0.0, help="seconds of annealing for the macros")] = 20.0,
+    out: Annotated[Path | None, typer.Option(help="folder for all files [default: runs/flow-DESIGN]")] = None,
+) -> None:
+    """Take one design from RTL to power, performance and area, macros placed by annealing.
+
+    Example: [bold]chiploop flow default --seeds 3[/bold]
+    """
+    from loop.flow import run_flow
+    from loop.progress import LoopProgress
+
+    folder = out or Path("runs") / f"flow-{Path(design).stem}"
+    with LoopProgress(console) as progress:
+        table = run_flow(folder, _spec(design), pdk, seeds, time, progress)
+    console.print(table)
+    console.print(f"files: {folder}")
+
+
+@validate_app.command("cost")
+def validate_cost(
+    data: Annotated[Path | None, typer.Option(help="folder of designs [default: $CHIPLOOP_SHARED/benchmarks]")] = None,
+) -> None:
+    """Compare the proxy cost with all reference values.
+
+    Example: [bold]chiploop validate cost[/bold]
+    """
+    from placer.validate import validate_cost as validate
+
+    default = Path(os.environ.get("CHIPLOOP_SHARED", Path(__file__).resolve().parents[2] / "shared")) / "benchmarks"
+    checks = validate(data or default)
+    table = Table("design", "placement", "wirelength", "density", "congestion", "proxy", title="our cost - reference")
+    for c in checks:
+        table.add_row(c.design, c.placement, *(f"{x:+.1e}" for x in (c.wirelength, c.density, c.congestion, c.proxy)))
+    console.print(table)
+    console.print(f"largest error over {len(checks)} placements: {max(c.worst for c in checks):.2e}")
+
+
+@validate_app.command("sim")
+def validate_sim(
+    products: Annotated[int, typer.Option(min=1, help="random products, spread over several accelerators")] = 50,
+    out: Annotated[Path, typer.Option(help="folder for the simulator's files")] = Path("runs/validate-sim"),
+) -> None:
+    """Compare the cycle model with the RTL.
+
+    Example: [bold]chiploop validate sim --products 50[/bold]
+    """
+    from sim import validate_cycles
+
+    found = validate_cycles(products, out.resolve())
+    header, *rows = found.table()
+    table = Table(*header)
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+    console.print(
+        f"{found.exact} of {len(found.comparisons)} exact, worst error {found.worst_error:.2%} ({found.tool})"
+    )
+    if found.failures:
+        raise LoopError(found.failures[0])
+
+
+@pdk_app.command("check")
+def pdk_check(name: Annotated[str, typer.Argument(help="name of a PDK, or path of its TOML file")]) -> None:
+    """Say what a PDK has, what is missing, and what that costs.
+
+    Example: [bold]chiploop pdk check nangate45[/bold]
+    """
+    from eda_adapters.pdk import read_pdk
+    from eda_adapters.pdk_check import check_pdk
+
+    findings = check_pdk(read_pdk(name))
+    for f in findings:
+        console.print(f"{f.state:<8} {f.key:<22} {f.message}")
+    missing = [f for f in findings if f.state == "missing"]
+    if missing:
+        raise LoopError(
+            f"{name}: {len(missing)} of {len(findings)} things are missing; the first: {missing[0].message}"
+        )
+
+
+def _spec(design: str) -> AcceleratorSpec:
+    from rtl import AcceleratorSpec
+
+    shipped = Path(__file__).resolve().parents[1] / "rtl" / "designs" / f"{design}.toml"
+    return AcceleratorSpec.from_toml(shipped if shipped.exists() else Path(design))
+
+
 def main() -> None:
     """Run the command line; an expected error is one line on standard error and exit code 2 or 3."""
     try:
-        app(standalone_mode=False)
-    except click.exceptions.Abort:
-        errors.print("stopped; run again with --resume to go on")
-        sys.exit(130)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(USER_ERROR)
+        app()
     except KeyboardInterrupt:
         errors.print("stopped; run again with --resume to go on")
         sys.exit(130)

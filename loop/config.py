@@ -18,6 +18,8 @@ class Limits:
     max_pes: int = 64  # processing elements: keeps a generation within minutes on 2 cores
     max_macros: int = 48  # SRAM macros
     max_budget: int = 120  # policy updates that a placer may be trained for in one generation
+    min_budget: int = 20  # policy updates that it gets in any case
+    budget_step: int = 10  # policy updates between the budgets that are weighed
 
 
 @dataclass(frozen=True)
@@ -31,17 +33,18 @@ class LoopConfig:
         implementation_seeds: each candidate is implemented once with each; the gate pairs by them.
         first_budget: policy updates of the first generation; the model decides the later ones.
         simulator: icarus or verilator.
-        utilisation: area of cells and macros over core area.
-        products: random matrix products of the verification.
+        utilisation: share of the rows outside macros and halos that standard cells fill.
+        halo_um: um kept free on each side of a macro.
     """
 
     spec: AcceleratorSpec = field(default_factory=AcceleratorSpec)
     pdk: str = "nangate45"
     seed: int = 0
     implementation_seeds: tuple[int, ...] = (1, 2, 3)
-    first_budget: int = 40
+    first_budget: int = 30
     simulator: str = "icarus"
-    utilisation: float = 0.55
+    utilisation: float = 0.6
+    halo_um: float = 5.0
     limits: Limits = field(default_factory=Limits)
 
     def to_json(self) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def run_loop(root: Path, config: LoopConfig, generations: int, resume: bool, lis
     with locked(root):
         database = root / "archive.sqlite"
         if database.exists() and not resume:
-            raise LoopError(f"{database}: this folder holds a run already; add --resume to go on, or name another --run")
+            raise LoopError(f"{database}: this folder holds a run; add --resume to go on, or name another --run")
         pin(config, root / "config.json")
         archive = Archive(database)
         try:
@@ -63,7 +63,7 @@ def run_loop(root: Path, config: LoopConfig, generations: int, resume: bool, lis
 def _same(a: Generation, b: Generation) -> bool:
     def results(g: Generation) -> Generation:
         ordered = sorted(g.metrics, key=lambda m: (m.name, m.seed))
-        return replace(g, metrics=ordered, curve=[tuple(p) for p in g.curve], observations=None)
+        return replace(g, metrics=ordered, curve=[(step, cost) for step, cost in g.curve], observations=None)
 
     return results(a) == results(b)
 

@@ -71,8 +71,8 @@ class LoopProgress:
             self._bar.remove_task(self._task)
             self._task = None
         took = "cached" if cached else f"{time.monotonic() - self._since:6.1f} s"
-        self._console.print(f"{self._name:<22}{took:>10}  {note}")
+        self._console.print(f"{self._name:<22}{took:>10}  {note}", soft_wrap=True)
 
     def verdict(self, generation: int, text: str) -> None:
         """A generation has been judged."""
-        self._console.print(f"[bold]gen {generation}[/bold]  {text}")
+        self._console.print(f"[bold]gen {generation}[/bold]  {text}", soft_wrap=True)

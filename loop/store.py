@@ -62,10 +62,10 @@ class Store:
     """
 
     def __init__(self, root: Path, reuse: bool = True) -> None:
-        self.root = root
+        self.root = root.resolve()
         self.reuse = reuse
         self.index: dict[str, Path] = {}
-        for path in sorted(root.glob("gen-*/*/stage.json")):
+        for path in sorted(self.root.glob("gen-*/*/stage.json")):
             if not path.parent.name.endswith((".partial", ".failed")):
                 self.index[json.loads(path.read_text())["key"]] = path.parent
 

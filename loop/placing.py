@@ -1,0 +1,145 @@
+"""``chiploop place``: one netlist, one method, a time budget, and everything written that a person wants to see."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from loop.errors import LoopError
+from loop.store import write_atomically
+from placer.cost import CostModel, ProxyCost
+from placer.formats.plc import load_design, write_plc
+from placer.formats.protobuf import read_netlist
+from placer.legality import violations
+from placer.netlist import Netlist, Placement
+from placer.picture import draw_map, draw_placement
+
+METHODS = ("random", "greedy", "force", "sa", "rl")
+
+
+def place_netlist(
+    netlist_path: Path,
+    plc: Path | None,
+    method: str,
+    seconds: float,
+    seed: int,
+    halo: float,
+    out: Path,
+    console: Console,
+) -> dict[str, Any]:
+    """Place a Circuit Training netlist and write placement, result and pictures into ``out``.
+
+    Args:
+        netlist_path: ``.pb.txt``, gzipped or not.
+        plc: placement that gives the canvas and the fixed nodes; None: ``initial.plc`` beside the netlist where there
+            is one, else a square canvas.
+        method: one of METHODS.
+        seconds: wall-clock budget of the methods that can use one (sa, rl).
+        seed: of everything random.
+        halo: um kept free on each side of each hard macro.
+        out: folder for the results; it is made.
+        console: where the live table goes.
+
+    Raises:
+        LoopError: no such method. InputError: the netlist is malformed or cannot be placed.
+    """
+    if method not in METHODS:
+        raise LoopError(f"there is no placement method {method!r}; the methods are {', '.join(METHODS)}")
+    beside = netlist_path.parent / "initial.plc"
+    header = plc or (beside if beside.exists() else None)
+    netlist, initial = load_design(netlist_path, header) if header else read_netlist(netlist_path)
+    began = time.monotonic()
+    with Live(console=console, refresh_per_second=4, transient=True) as live:
+        placement = _place(netlist, initial, method, seconds, seed, halo, live)
+    took = time.monotonic() - began
+    wrong = violations(netlist, placement, halo)
+    if wrong:
+        raise AssertionError(f"{method} left an illegal placement: {wrong[0]}")
+    model = CostModel(netlist)
+    cost = model.evaluate(placement)
+    result = {
+        "netlist": netlist_path.name,
+        "method": method,
+        "seed": seed,
+        "halo_um": halo,
+        "seconds": took,
+        "proxy": cost.total(),
+        **asdict(cost),
+        "initial_proxy": model.evaluate(initial).total(),
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    write_plc(out / "placement.plc", netlist, placement)
+    write_atomically(out / "result.json", json.dumps(result, indent=1))
+    maps = model.maps(placement)
+    draw_placement(out / "placement.png", netlist, placement, f"{method}: proxy {cost.total():.4f}", nets=200)
+    draw_map(out / "density.png", netlist, maps.density, "density", "covered area / area", placement)
+    draw_map(out / "congestion_h.png", netlist, maps.horizontal, "horizontal congestion", "demand / supply", placement)
+    draw_map(out / "congestion_v.png", netlist, maps.vertical, "vertical congestion", "demand / supply", placement)
+    return result
+
+
+def _place(
+    netlist: Netlist, initial: Placement, method: str, seconds: float, seed: int, halo: float, live: Live
+) -> Placement:
+    from placer.baselines.random_legal import random_legal
+
+    if method == "random":
+        return random_legal(netlist, initial, seed, halo)
+    if method == "greedy":
+        from placer.baselines.greedy_packing import greedy_packing
+
+        return greedy_packing(netlist, initial, seed, halo)
+    if method == "force":
+        from placer.baselines.force_directed import force_directed
+
+        return force_directed(netlist, random_legal(netlist, initial, seed, halo))
+    if method == "sa":
+        from placer.baselines.annealing import Progress, anneal
+
+        def show(p: Progress) -> None:
+            live.update(_table(p.seconds, p.parts, p.cost, p.best, f"{p.moves / max(p.seconds, 1e-9):,.0f} moves/s"))
+
+        start = random_legal(netlist, initial, seed, halo)
+        return anneal(netlist, start, seconds, seed, show, chains=len(os.sched_getaffinity(0)), halo=halo).placement
+    return _by_policy(netlist, initial, seconds, seed, halo, live.update)
+
+
+def _by_policy(
+    netlist: Netlist,
+    initial: Placement,
+    seconds: float,
+    seed: int,
+    halo: float,
+    show: Callable[[Table], None],
+) -> Placement:
+    """Train a policy on the netlist for as long as the budget lasts, then place with it."""
+    from placer import train as learner
+    from placer.ppo import TrainConfig
+
+    config = TrainConfig(updates=max(1, round(seconds)), halo=halo)
+
+    def progress(p: learner.Progress) -> None:
+        note = f"update {p.update}/{p.updates}, {p.episodes_per_s:.1f} episodes/s, {p.seconds_left:.0f} s left"
+        show(_table(0.0, None, p.cost, p.best, note))
+
+    result = learner.train(netlist, initial, config, seed=seed, progress=progress)
+    placed = learner.place(netlist, initial, result.params, seed, config=config)
+    model = CostModel(netlist)
+    found = [p for p in (placed, result.best) if p is not None and not violations(netlist, p, halo)]
+    return min(found, key=lambda p: model.evaluate(p).total())
+
+
+def _table(seconds: float, parts: ProxyCost | None, cost: float, best: float, note: str) -> Table:
+    table = Table("seconds", "cost", "wirelength", "density", "congestion", "best", "")
+    cells = [f"{x:.4f}" for x in (parts.wirelength, parts.density, parts.congestion)] if parts else ["", "", ""]
+    table.add_row(f"{seconds:.0f}" if seconds else "", f"{cost:.4f}", *cells, f"{best:.4f}", note)
+    return table
