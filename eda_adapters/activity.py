@@ -2,9 +2,11 @@
 
 The propagation is a bit-parallel simulation: every register output, macro output and input port gets a random
 sequence of cycles with the probability and toggle rate that the simulation measured (a two-state Markov chain), and
-the gates are evaluated without delay, 64 cycles at a time. Compared with propagating transition densities (Najm, IEEE
-TCAD 12(2), 1993) this keeps the correlation of signals that reconverge and of inputs that switch together; it knows
-neither glitches nor the correlation between registers.
+the gates are evaluated without delay, 64 cycles at a time. Registers are quiet together while a design is idle, so
+the chains switch as far as they can in busy cycles only; the share of busy cycles follows from the measurement.
+Compared with propagating transition densities (Najm, IEEE TCAD 12(2), 1993) this keeps the correlation of signals that
+reconverge and of inputs that switch together; it knows neither glitches nor what else two registers have in common.
+``benchmarks/activity.py`` holds it against a simulation of the gates.
 
 Dimension letters:
     E  nets of the gate netlist
@@ -34,6 +36,9 @@ WORDS = 32
 DEFAULT_TOGGLES = 0.1
 """Toggles in a cycle of a source that the simulation does not know."""
 
+BURST = 8
+"""Mean number of busy cycles in a row."""
+
 _LARGEST_GATE = 6
 _UNCONNECTED = -3
 
@@ -46,8 +51,7 @@ class Activity:
     toggles: FloatArray  # [E] transitions in a clock cycle
     annotated: BoolArray  # [E] measured by the simulation
     source: BoolArray  # [E] driven by a register, a macro or an input port
-    propagation_error: float
-    """Sum of |propagated - measured| over the sum of measured, of the annotated nets behind gates; 0 if none."""
+    busy: float  # share of the cycles that the design is taken to be busy
 
 
 @dataclass(frozen=True)
@@ -228,42 +232,63 @@ def net_activity(
             if name is not None:
                 probability[net], toggles[net] = saif.probability[name], saif.toggles[name] / cycles
                 annotated[net] = True
-    # A Markov chain can toggle twice as often as its rarer value occurs, at most.
-    rate = np.minimum(toggles, 2 * np.minimum(probability, 1 - probability))
-    chain = logic.source | annotated
-    measured_p, measured_t = _simulate(
-        logic.inputs, logic.table, logic.output, logic.source, probability, rate, WORDS, seed
-    )
-    behind = annotated & ~logic.source
-    total = toggles[behind].sum()
-    error = float(np.abs(measured_t[behind] - toggles[behind]).sum() / total) if total > 0 else 0.0
-    probability = np.where(chain, probability, measured_p)
-    toggles = np.where(chain, toggles, measured_t)
-    clock_net = gates.port_net[list(gates.port_names).index(clock)] if clock in gates.port_names else -1
+    clock_net = gates.port_net[gates.port_names.index(clock)] if clock in gates.port_names else -1
     if clock_net >= 0:
         probability[clock_net], toggles[clock_net] = 0.5, 2.0
-    return Activity(probability, toggles, annotated, logic.source, error)
+    chains = logic.source & annotated
+    chains[clock_net] &= clock_net < 0
+    busy = busy_share(probability[chains], toggles[chains])
+    # A Markov chain can toggle twice as often as its rarer value occurs, at most.
+    rate = np.minimum(toggles, 2 * np.minimum(probability, 1 - probability))
+    propagated_p, propagated_t = _simulate(
+        logic.inputs, logic.table, logic.output, logic.source, probability, rate, busy, WORDS, seed
+    )
+    known = logic.source | annotated
+    probability = np.where(known, probability, propagated_p)
+    toggles = np.where(known, toggles, propagated_t)
+    return Activity(probability, toggles, annotated, logic.source, busy)
+
+
+def busy_share(probability: FloatArray, toggles: FloatArray) -> float:
+    """Share of the cycles that a design is busy, from its registers' measured activity.
+
+    In a busy cycle, a random signal that is 1 with probability p toggles with probability 2 p (1 - p); the share is
+    the mean of measured toggles over that, weighted with the toggles, and at most 1. Arguments of one shape; 1 if
+    nothing toggles.
+    """
+    random = 2 * probability * (1 - probability)
+    moving = (toggles > 0) & (random > 0.01)
+    if not moving.any():
+        return 1.0
+    return float(min(np.average(toggles[moving] / random[moving], weights=toggles[moving]), 1.0))
 
 
 @numba.njit(cache=True)
-def _simulate(inputs, table, output, source, probability, toggles, words, seed):  # type: ignore[no-untyped-def]
+def _simulate(inputs, table, output, source, probability, toggles, busy, words, seed):  # type: ignore[no-untyped-def]
     """Random sequences at the sources, gates evaluated in order; probability and toggles per cycle of each net."""
     np.random.seed(seed)
     nets = source.shape[0]
     value = np.zeros((nets + 2, words), np.uint64)
     value[nets + 1] = ~np.uint64(0)
     one = np.uint64(1)
+    active = _busy_cycles(busy, 64 * words)
+    share = active.mean()
     for net in range(nets):
+        p = probability[net]
+        most = 2 * min(p, 1 - p)
         if not source[net]:
             continue
-        p = probability[net]
-        up = toggles[net] / (2 * (1 - p)) if p < 1 else 0.0
-        down = toggles[net] / (2 * p) if p > 0 else 0.0
+        if most == 0.0:
+            value[net] = ~np.uint64(0) if p > 0.5 else np.uint64(0)
+            continue
+        fast = min(toggles[net] / share, most)  # toggles in a busy cycle, and in an idle one
+        slow = (toggles[net] - share * fast) / (1 - share) if share < 1 else 0.0
         state = np.random.random() < p
         for w in range(words):
             word = np.uint64(0)
             for b in range(64):
-                if np.random.random() < (down if state else up):
+                rate = fast if active[64 * w + b] else slow
+                if np.random.random() < rate / (2 * p if state else 2 * (1 - p)):
                     state = not state
                 if state:
                     word |= one << np.uint64(b)
@@ -296,6 +321,21 @@ def _simulate(inputs, table, output, source, probability, toggles, words, seed):
         high[net] = ones / (64 * words)
         changes[net] = switched / (64 * words - 1)
     return high, changes
+
+
+@numba.njit(cache=True)
+def _busy_cycles(busy, cycles):  # type: ignore[no-untyped-def]
+    """Whether each cycle is busy: bursts of random length, BURST cycles on average, that make up the share ``busy``."""
+    active = np.ones(cycles, np.bool_)
+    if busy >= 1.0:
+        return active
+    wake = min(busy / (BURST * (1.0 - busy)), 1.0)
+    on = True
+    for c in range(cycles):
+        on = np.random.random() >= 1.0 / BURST if on else np.random.random() < wake
+        active[c] = on
+    active[0] = True  # never without any
+    return active
 
 
 @numba.njit(cache=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eda_adapters.activity import net_activity, read_saif
+from eda_adapters.activity import busy_share, net_activity, read_saif
 from eda_adapters.boolean import truth_table
 from eda_adapters.gates import GateNetlist
 from eda_adapters.liberty import LibertyCell, LibertyPin, Library, Sequential, Units
@@ -169,3 +169,18 @@ def test_a_combinational_loop_is_named() -> None:
     looped = replace(gates, pin_net=np.where(gates.pin_net == at["q1"], at["n2"], gates.pin_net).astype(np.int32))
     with pytest.raises(InputError, match="combinational loop through net n"):
         net_activity(looped, library(), None, 1.0, "clk")
+
+
+def test_registers_that_rest_together_are_seen(tmp_path: Path) -> None:
+    """Registers that toggle at random in a quarter of the cycles: an XOR of two changes in no other cycle."""
+    assert busy_share(np.array([0.5, 0.5, 0.0]), np.array([0.125, 0.125, 0.0])) == pytest.approx(0.25)
+    assert busy_share(np.zeros(0), np.zeros(0)) == 1.0
+    gates, path = tiny_gates(), tmp_path / "a.saif"
+    path.write_text(
+        '(SAIFILE (SAIFVERSION "2.0") (TIMESCALE 1 ns) (DURATION 4000) (INSTANCE tiny (INSTANCE core (NET'
+        " (q0 (T0 2000) (T1 2000) (TC 500)) (q1 (T0 2000) (T1 2000) (TC 500)) (q2 (T0 4000) (T1 0) (TC 0))))))"
+    )
+    activity = net_activity(gates, library("A1 ^ A2"), read_saif(path, "tiny"), 1.0, "clk")
+    assert activity.busy == pytest.approx(0.25)
+    # In a busy cycle each toggles with 1/2, exactly one of both with 1/2: 0.125 in a cycle, not 2 x 0.125 x 0.875.
+    assert activity.toggles[gates.net_names.index("n1")] == pytest.approx(0.125, rel=0.2)

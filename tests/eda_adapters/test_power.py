@@ -102,7 +102,7 @@ def test_a_tiny_circuit_by_hand() -> None:
     toggles[[at["clk"], at["q0"], at["q1"], at["n1"]]] = 2.0, 0.4, 0.2, 0.1
     probability[at["q1"]] = 0.25
     wire[at["clk"]] = 0.0
-    activity = Activity(probability, toggles, np.ones(9, bool), np.zeros(9, bool), 0.0)
+    activity = Activity(probability, toggles, np.ones(9, bool), np.zeros(9, bool), 1.0)
     power = power_of(gates, hand_library(), activity, wire, pdk, 2.0, at["clk"], NO_TREE)
     v2, hertz = 1.1**2, 0.5e9
     nets = 0.5 * v2 * (0.4 * (10 + 1.5) + 0.2 * (10 + 1.6) + 0.1 * (10 + 1.7))
@@ -165,13 +165,13 @@ def test_against_opensta_at_equal_activity(tmp_path: Path) -> None:
     theirs = {row[0]: np.array(row[1:4], float) for row in rows}
     toggles, wire = np.full(9, 0.2), np.zeros(9)
     toggles[0], wire[net] = 2.0, wires.net_capacitance
-    activity = Activity(np.full(9, 0.5), toggles, np.ones(9, bool), np.zeros(9, bool), 0.0)
+    activity = Activity(np.full(9, 0.5), toggles, np.ones(9, bool), np.zeros(9, bool), 1.0)
     library = read_liberty(*pdk.corner.liberty)
     power = power_of(gates, library, activity, wire, pdk, 2.0, 0, NO_TREE)
     assert power.net_switching.sum() == pytest.approx(sum(row[1] for row in theirs.values()), rel=1e-3)
     assert power.leakage == pytest.approx(sum(row[2] for row in theirs.values()), rel=0.02)
     quiet = toggles.copy()
     quiet[gates.net_names.index("z")] = 0.0
-    without = Activity(activity.probability, quiet, activity.annotated, activity.source, 0.0)
+    without = Activity(activity.probability, quiet, activity.annotated, activity.source, 1.0)
     buffer = power.internal - power_of(gates, library, without, wire, pdk, 2.0, 0, NO_TREE).internal
     assert 2 * buffer == pytest.approx(theirs["buf"][0], rel=0.05)
