@@ -221,21 +221,26 @@ class _Reader:
         head, *options = split_options(words)
         if len(head) != 2:
             self.tokens.fail("a component: - name master", " ".join(head))
-        component = DefComponent(head[0], head[1])
+        x, y, orient, status = 0.0, 0.0, "N", "UNPLACED"
+        halo: Box | None = None
         kept: list[list[str]] = []
         for option in options:
             keyword = option[0].upper() if option else ""
             if keyword in ("PLACED", "FIXED", "COVER"):
-                if len(option) != 6:
-                    self.tokens.fail(f"{keyword} ( x y ) orientation", " ".join(option))
-                x, y = self.point(option[1:5], "a position")
-                component = replace(component, x=x, y=y, orient=self.orient(option[5]), status=keyword)
+                x, y, orient = self.place(option)
+                status = keyword
             elif keyword == "HALO" and option[1:2] != ["SOFT"]:
-                left, bottom, right, top = (value / self.dbu for value in self.tokens.numbers(option[1:], 4, "HALO"))
-                component = replace(component, halo=(left, bottom, right, top))
+                sides = self.tokens.numbers(option[1:], 4, "HALO")
+                halo = (sides[0] / self.dbu, sides[1] / self.dbu, sides[2] / self.dbu, sides[3] / self.dbu)
             elif keyword != "UNPLACED":
                 kept.append(option)
-        return replace(component, options=join_options(kept)) if kept else component
+        return DefComponent(head[0], head[1], x, y, orient, status, halo, join_options(kept))
+
+    def place(self, option: list[str]) -> tuple[float, float, str]:
+        """Position and orientation of ``PLACED ( x y ) orientation`` and its like."""
+        if len(option) != 6:
+            self.tokens.fail(f"{option[0]} ( x y ) orientation", " ".join(option))
+        return *self.point(option[1:5], "a position"), self.orient(option[5])
 
     def pin(self, words: list[str]) -> DefPin:
         head, *options = split_options(words)
@@ -273,10 +278,8 @@ class _Reader:
             start = option.index("(") if "(" in option else len(option)
             shapes = self.boxes((["POLYGON"] if keyword == "POLYGON" else []) + option[start:])
             return replace(port, rects=port.rects + tuple((option[1], *box) for box in shapes))
-        if len(option) != 6:
-            self.tokens.fail(f"{keyword} ( x y ) orientation", " ".join(option))
-        x, y = self.point(option[1:5], "a position")
-        return replace(port, x=x, y=y, orient=self.orient(option[5]), status=keyword)
+        x, y, orient = self.place(option)
+        return replace(port, x=x, y=y, orient=orient, status=keyword)
 
     def net(self, words: list[str]) -> DefNet:
         pins: list[tuple[str, str]] = []

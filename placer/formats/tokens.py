@@ -21,6 +21,7 @@ LARGEST_FILE = 4 << 30
 """Bytes of text, unpacked, beyond which a file is refused."""
 
 _WORD = re.compile(r'"[^"]*"|[^\s"]+')
+_SPECIAL = re.compile(r'["#]|\S;')
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
 
 
@@ -78,11 +79,10 @@ class Tokens:
                 line, pending = pending, ""
             else:
                 first = number
-            words = line.split()
-            if '"' in line or "#" in line or any(word[-1] == ";" and len(word) > 1 for word in words):
-                words, open_quote = _split(line)
-                if open_quote is not None:
-                    pending = open_quote
+            if _SPECIAL.search(line):
+                words, pending = _split(line)
+            else:
+                words = line.split()
             self.words.extend(words)
             self._lines.extend([first] * len(words))
         if pending:
@@ -154,6 +154,8 @@ class Tokens:
 
     def integer(self, word: str) -> int:
         """The value of a word that must be a whole number."""
+        if len(word) <= 12 and word.isascii() and word.removeprefix("-").isdecimal():
+            return int(word)
         value = self.number(word)
         if value != int(value):
             self.fail("a whole number", word)
@@ -166,7 +168,7 @@ class Tokens:
         return [self.number(word) for word in words]
 
 
-def _split(line: str) -> tuple[list[str], str | None]:
+def _split(line: str) -> tuple[list[str], str]:
     """Words of a line with quotes, comments or attached semicolons; its rest from an open quote on."""
     words: list[str] = []
     where = 0
@@ -174,7 +176,7 @@ def _split(line: str) -> tuple[list[str], str | None]:
         while where < len(line) and line[where].isspace():
             where += 1
         if where >= len(line) or line[where] == "#":
-            return words, None
+            return words, ""
         match = _WORD.match(line, where)
         if match is None:
             return words, line[where:]
