@@ -215,3 +215,7 @@ def main() -> None:
             raise
         errors.print(f"[bold red]error:[/bold red] {describe(error)}", markup=True)
         sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()
