@@ -29,8 +29,8 @@ from sim.workload import LayerOp, Workload
 HOST_OPS_PER_SECOND = 1e9
 """Assumption: the host does this many element-wise operations a second, beside the accelerator."""
 
-READ_LATENCY = 4
-"""Cycles from the last request of a row of reads to its word (``docs/rtl.md``)."""
+READ_LATENCY = 3
+"""Cycles from the last request of a row of reads until its word is there and the next thing can begin."""
 
 SPLIT_FURTHER = 12
 """Of the ways to do a product, how many of the quickest are also tried with shorter jobs."""
@@ -225,7 +225,7 @@ def _cost(
     array, loads, reads = (values.ravel() for values in (array, loads, reads))
     moved = int(loads.sum() + reads.sum())
     return OpThroughput(
-        cycles=_scheduled(array, loads, reads, beside) + array.size * JOB_SETUP_CYCLES,
+        cycles=_scheduled(array, loads, reads, beside),
         array_cycles=int(array.sum()),
         macs=math.prod(size),
         bus_words=moved,
@@ -238,15 +238,21 @@ def _cost(
 
 
 def _scheduled(array: IntArray, loads: IntArray, reads: IntArray, beside: Beside) -> int:
-    """Cycles of jobs [J] in their order, without what starts each."""
-    latency = READ_LATENCY * int((reads > 0).sum())
+    """Cycles of jobs [J] in their order, from the first load to the last result.
+
+    What the bus does beside a job begins when the command is written, a cycle before the array does.
+    """
+    setup = array.size * JOB_SETUP_CYCLES
+    latency = READ_LATENCY * (reads > 0)
     if beside == "nothing":
-        return int((array + loads + reads).sum()) + latency
-    next_loads = np.append(loads[1:], 0)
-    if beside == "loads":
-        return int(loads[0] + np.maximum(array, next_loads).sum() + reads.sum()) + latency
-    last_reads = np.append(0, reads[:-1])
-    return int(loads[0] + np.maximum(array, next_loads + last_reads).sum() + reads[-1]) + READ_LATENCY
+        return int((array + loads + reads + latency).sum()) + setup
+    bus = np.append(loads[1:], 0)
+    after = (reads + latency).sum()
+    if beside == "all":
+        last_reads = np.append(0, reads[:-1])
+        bus = bus + last_reads + np.where(last_reads > 0, np.maximum(READ_LATENCY - bus, 0), 0)
+        after = reads[-1] + READ_LATENCY
+    return int(loads[0] + np.maximum(array, bus - 1).sum() + after) + setup
 
 
 def _pieces(whole: int, part: int) -> tuple[list[int], IntArray]:

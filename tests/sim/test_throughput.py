@@ -51,8 +51,9 @@ def schedule(spec: AcceleratorSpec, size: tuple[int, int, int], cost: OpThroughp
         if cost.beside != "nothing" and i + 1 < len(jobs):
             beside += load[i + 1]
         if cost.beside == "all" and i:
+            beside += max(READ_LATENCY, beside) - beside if read[i - 1] else 0
             beside += read[i - 1]
-        clock += JOB_SETUP_CYCLES + max(busy, beside)
+        clock += JOB_SETUP_CYCLES + max(busy, beside - 1)
         if read[i] and (cost.beside != "all" or i == len(jobs) - 1):
             clock += read[i] + READ_LATENCY
     return clock, sum(array), sum(load) + sum(read)
