@@ -21,6 +21,7 @@ LARGEST_FILE = 4 << 30
 """Bytes of text, unpacked, beyond which a file is refused."""
 
 _WORD = re.compile(r'"[^"]*"|[^\s"]+')
+_PART = 1 << 22  # bytes read at once
 _SPECIAL = re.compile(r'["#]|\S;')
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
 
@@ -33,7 +34,9 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     """
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
-            data = file.read(LARGEST_FILE + 1)
+            data = bytearray()
+            while len(data) <= LARGEST_FILE and (part := file.read(_PART)):
+                data += part
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path}: cannot be read: {error}") from None
     if len(data) > LARGEST_FILE:
