@@ -92,6 +92,15 @@ def check_product(spec: AcceleratorSpec, m: int, k: int, n: int) -> None:
             )
 
 
+def product_fits(spec: AcceleratorSpec, m: int, k: int, n: int) -> bool:
+    """Whether the RTL takes an m x k by k x n product at base addresses 0."""
+    try:
+        check_product(spec, m, k, n)
+    except ProductError:
+        return False
+    return True
+
+
 def cycle_breakdown(
     spec: AcceleratorSpec, m: int, k: int, n: int, accumulate: bool = False, fits: bool = True
 ) -> CycleBreakdown:

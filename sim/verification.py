@@ -13,7 +13,7 @@ import numpy as np
 
 from eda_adapters.tool import ToolError, run_tool
 from rtl import AcceleratorSpec, Design
-from sim.cycle_model import ProductError, check_product, cycles
+from sim.cycle_model import cycles, product_fits
 from sim.saif import saif_duration, vcd_to_saif
 from sim.simulator import Simulation, Simulator, build
 
@@ -102,13 +102,24 @@ def random_products(spec: AcceleratorSpec, seed: int, count: int, cycle_limit: i
     while len(products) < count:
         power = float(rng.choice([1.0, 3.0]))
         m, k, n = (1 + int(top * rng.random() ** power) for top in (64, 5 * spec.rows, 5 * spec.cols))
-        try:
-            check_product(spec, m, k, n)
-        except ProductError:
-            continue
-        if cycles(spec, m, k, n) <= cycle_limit:
+        if product_fits(spec, m, k, n) and cycles(spec, m, k, n) <= cycle_limit:
             products.append((m, k, n))
     return tuple(products)
+
+
+def corner_products(spec: AcceleratorSpec) -> tuple[Product, ...]:
+    """Products at the corners of a tile, as far as they fit: an element, a full tile, a little less and more.
+
+    M is around 2 rows, where the time for weights becomes longer than that for activations, and even and odd.
+    """
+    corners = (
+        (1, 1, 1),
+        (2 * spec.rows, spec.rows, spec.cols),
+        (2 * spec.rows - 1, spec.rows + 1, spec.cols - 1),
+        (2 * spec.rows + 1, 2 * spec.rows - 1, spec.cols + 1),
+        (2, 3 * spec.rows, 2 * spec.cols),
+    )
+    return tuple(corner for corner in corners if product_fits(spec, *corner))
 
 
 def activity_product(spec: AcceleratorSpec) -> Product:
@@ -141,7 +152,8 @@ def verify(
         out_dir: folder for the simulator's files and logs; it is made.
         simulator: ``icarus`` (starts at once) or ``verilator`` (compiles for a minute, then is much faster).
         seed: of all random choices; the same seed gives the same stimuli.
-        products: (M, K, N) of the products of the bench ``random_products``; None: ten random ones of the seed.
+        products: (M, K, N) of the products of the bench ``random_products``; None: those at the corners of a tile
+            and ten random ones of the seed.
         saif: file to write the activity of a representative run to, in SAIF 2.0; None: not recorded.
         only: run this test of the bench alone, as ``random_products``; None: all.
         timeout_s: limit of each step (build, bench, activity) in seconds.
@@ -151,7 +163,7 @@ def verify(
     """
     out = Path(out_dir).resolve()
     out.mkdir(parents=True, exist_ok=True)
-    chosen = tuple(products) if products is not None else random_products(design.spec, seed, 10)
+    chosen = tuple(products or (*corner_products(design.spec), *random_products(design.spec, seed, 10)))
     simulation = build(design, out, simulator, saif is not None, timeout_s)
     tests, measured, command = _bench(simulation, GEMM_BENCH, design, seed, chosen, timeout_s, only=only)
     activity = None

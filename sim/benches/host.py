@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -65,6 +66,21 @@ class Host:
         self.spec = config.spec
         self.map = MemoryMap.of(config.spec)
         self.waits = 0  # cycles in which a request was offered and not taken
+        self.idle = 0.0  # probability of offering nothing in a cycle
+
+    def fit(self, m: int, k: int, n: int, parts: int = 1) -> tuple[int, int, int]:
+        """The product m x k x n, or a smaller one that fits one of ``parts`` parts of each scratchpad."""
+        spec = self.spec
+        while True:
+            k_tiles, n_tiles = -(-k // spec.rows), -(-n // spec.cols)
+            if n_tiles * k > spec.weight_depth // parts:
+                k, n = (k, spec.cols) if n > spec.cols else (k // 2, n)
+            elif n_tiles * (m + m % 2) > spec.result_depth // parts:
+                m, n = (m, spec.cols) if n > spec.cols else (m // 2, n)
+            elif k_tiles * m > spec.act_depth // parts:
+                m, k = (m, spec.rows) if k > spec.rows else (m // 2, k)
+            else:
+                return m, k, n
 
     async def begin(self) -> None:
         """Start the clock and reset."""
@@ -95,7 +111,9 @@ class Host:
                 words.append(int(self.dut.bus_rdata.value))
                 pending -= 1
                 left = PATIENCE
-            if queue:
+            if queue and self.idle and random.random() < self.idle:
+                self.dut.bus_valid.value = 0
+            elif queue:
                 address, word = queue[0]
                 self.dut.bus_valid.value = 1
                 self.dut.bus_write.value = int(word is not None)

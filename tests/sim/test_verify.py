@@ -10,6 +10,9 @@ from rtl import AcceleratorSpec, elaborate
 from rtl.elaborate import SOURCES
 from sim import VerifyResult, cycles, random_products, verify
 from sim.validate import SPECS
+from sim.verification import corner_products
+
+SHALLOW = AcceleratorSpec(act_banks=1, weight_banks=1, words_per_bank=64)
 
 pytestmark = pytest.mark.eda
 
@@ -21,12 +24,13 @@ def check(result: VerifyResult, spec: AcceleratorSpec) -> None:
         assert run.cycles == run.model == cycles(spec, run.m, run.k, run.n)
 
 
-@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: f"{spec.rows}x{spec.cols}-{spec.bus_bits}")
+@pytest.mark.parametrize("spec", [*SPECS, SHALLOW], ids=lambda s: f"{s.rows}x{s.cols}-{s.bus_bits}-{s.act_depth}")
 def test_designs_are_bit_exact_and_take_the_modelled_cycles(tmp_path: Path, spec: AcceleratorSpec) -> None:
     result = verify(elaborate(spec, tmp_path / "rtl"), tmp_path, seed=5)
     check(result, spec)
     assert result.tool.startswith("Icarus Verilog 1")
     assert {(run.m, run.k, run.n) for run in result.cycles} >= set(random_products(spec, 5, 10))
+    assert {(run.m, run.k, run.n) for run in result.cycles} >= set(corner_products(spec))
 
 
 def test_the_same_seed_gives_the_same_run(tmp_path: Path) -> None:
