@@ -42,4 +42,4 @@ def test_the_rtl_takes_the_cycles_of_the_performance_model(
         (*size, cost.cycles) for size, cost in zip(products, model, strict=True)
     ]
     assert beside in {cost.beside for cost in model}
-    assert max(cost.jobs for cost in model) > 3
+    assert max(cost.jobs for cost in model) >= 3
