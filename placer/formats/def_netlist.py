@@ -36,7 +36,7 @@ def to_netlist(
     """
     x0, y0, x1, y1 = design.bounds
     if x1 <= x0 or y1 <= y0:
-        raise InputError(f"DEF of {design.name}: expected a DIEAREA of positive width and height; add one")
+        raise InputError(f"DEF of {design.name!r}: expected a DIEAREA of positive width and height; add one")
     width, height = x1 - x0, y1 - y0
     columns, rows = grid or [max(1, round(GRID * side / max(width, height))) for side in (width, height)]
     node_of = {component.name: i for i, component in enumerate(design.components)}
@@ -83,19 +83,19 @@ def to_netlist(
             number = len(pin_names)
             if component_name == "PIN":
                 if pin_name not in port_node:
-                    raise InputError(f"DEF net {net.name}: expected a pin of the design, found {pin_name!r}")
+                    raise InputError(f"DEF net {net.name!r}: expected a pin of the design, found {pin_name!r}")
                 drives = port_drives[pin_name]
                 pin_names.append(pin_name)
                 pin_node.append(port_node[pin_name])
                 pin_offset.append((0.0, 0.0))
             else:
                 if component_name not in node_of:
-                    raise InputError(f"DEF net {net.name}: expected a component, found {component_name!r}")
+                    raise InputError(f"DEF net {net.name!r}: expected a component, found {component_name!r}")
                 node = node_of[component_name]
                 shape = masters[node].pins.get(pin_name)
                 if shape is None:
                     raise InputError(
-                        f"DEF net {net.name}: expected a pin of {masters[node].name}, found {pin_name!r};"
+                        f"DEF net {net.name!r}: expected a pin of {masters[node].name!r}, found {pin_name!r};"
                         " read the LEF that the design was made with"
                     )
                 drives = shape.direction == "OUTPUT"
@@ -140,7 +140,7 @@ def with_placement(design: DefDesign, netlist: Netlist, placement: Placement) ->
     for component in design.components:
         node = node_of.get(component.name)
         if node is None:
-            raise InputError(f"placement of {design.name}: expected component {component.name}, found none")
+            raise InputError(f"placement of {design.name!r}: expected component {component.name!r}, found none")
         turned = "rotated" in netlist.attributes.get(component.name, {})
         components.append(
             replace(
@@ -158,7 +158,7 @@ def _master(component: DefComponent, library: LefLibrary) -> LefMacro:
     master = library.macros.get(component.master)
     if master is None:
         raise InputError(
-            f"DEF component {component.name}: expected its master {component.master} in the LEF files;"
+            f"DEF component {component.name!r}: expected its master {component.master!r} in the LEF files;"
             " give the LEF that defines it"
         )
     return master

@@ -101,7 +101,7 @@ class Tokens:
     def fail(self, expected: str, found: str | None = None) -> NoReturn:
         """Raise InputError: file and line of the last word taken, what was expected, what was found."""
         shown = "" if found is None else f", found {found[:60]!r}"
-        raise InputError(f"{self.path}:{self.line}: expected {expected}{shown}")
+        raise InputError(f"{self.path}:{self.line}: expected {' '.join(expected.split())[:120]}{shown}")
 
     @property
     def done(self) -> bool:

@@ -252,7 +252,7 @@ def test_errors_name_file_and_line(tmp_path: Path, old: str, new: str, line: int
 
 
 def test_a_missing_master_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="u1: expected its master ram in the LEF files"):
+    with pytest.raises(InputError, match="'u1': expected its master 'ram' in the LEF files"):
         to_netlist(_read(tmp_path, SMALL), _library(tmp_path, "END LIBRARY"))
 
 
