@@ -105,11 +105,15 @@ def implement(
         wire_capacitance[clock_net] = 0.0  # the clock tree's wires instead
     recorded = read_saif(saif, gates.top) if saif is not None else None
     activity = net_activity(gates, liberty, recorded, saif_cycle, clock)
+    overloaded = _overloaded(gates, liberty, wire_capacitance, pdk, clock_net)
     power = power_of(gates, liberty, activity, wire_capacitance, pdk, period, clock_net, tree)
 
     sources = activity.source & (np.arange(len(activity.source)) != clock_net)
     by_tool = {
-        STEINER_TOOL: {"finish__route__wirelength__estimated": float(trees.net_length().sum())},
+        STEINER_TOOL: {
+            "finish__route__wirelength__estimated": float(trees.net_length().sum()),
+            "finish__timing__drv__max_cap": float(overloaded),
+        },
         cells.tool: {"finish__hpwl_um": _hpwl(pins, netlist)},
         timing.tool: {
             "finish__timing__setup__ws": timing.worst_slack,
@@ -189,6 +193,23 @@ def _clock_tree(
     layer, buffer = pdk.layers[pdk.clock_layer], pdk.clock_buffer
     own = liberty.cells[buffer.cell].pins[buffer.input].capacitance if buffer else 0.0
     return estimate_clock_tree(len(pins), float(sum(pins)), length, area, layer.capacitance, own)
+
+
+def _overloaded(gates: GateNetlist, liberty: Library, wire: FloatArray, pdk: Pdk, clock_net: int) -> int:
+    """Nets, without the clock, whose load exceeds what their driver may have: a router's flow would buffer them."""
+    pins = [
+        liberty.cells[gates.instance_masters[i]].pins[name]
+        for i, name in zip(gates.pin_instance.tolist(), gates.pin_names, strict=True)
+    ]
+    load, most = wire.copy(), np.full(len(wire), np.inf)
+    np.add.at(load, gates.port_net[~gates.port_is_input], pdk.load)
+    connected = gates.pin_net >= 0
+    np.add.at(load, gates.pin_net[connected], np.array([pin.capacitance for pin in pins])[connected])
+    drives = gates.pin_is_driver & connected
+    most[gates.pin_net[drives]] = np.array([pin.max_capacitance for pin in pins])[drives]
+    over = load > most
+    over[clock_net] &= clock_net < 0
+    return int(over.sum())
 
 
 def _areas(gates: GateNetlist, liberty: Library, netlist: Netlist, core: Core) -> dict[str, float]:

@@ -226,7 +226,10 @@ def _short_names(names: list[str]) -> list[str]:
         levels = [level[1:] for level in levels]
     while min(map(len, levels), default=0) > 1 and len({level[-1] for level in levels}) == 1:
         levels = [level[:-1] for level in levels]
-    return ["\n".join(level) for level in levels]
+    words = [level[0].split("_") for level in levels]
+    while min(map(len, words), default=0) > 1 and len({word[0] for word in words}) == 1:
+        words = [word[1:] for word in words]
+    return ["\n".join(["_".join(word), *level[1:]]) for word, level in zip(words, levels, strict=True)]
 
 
 def _draw_path(
