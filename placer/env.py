@@ -4,12 +4,12 @@
     state, observation = step(problem, state, action)        # until observation.active is false
     outcome = finish(problem, state, iterations)             # soft macros, flips, cost
 
-All may be jitted and vmapped, over states and over problems of the same sizes. An action is a cell of the policy's grid,
-column * G + row. Within its cell the macro takes the feasible fine position that touches most (other macros' halos, the canvas's
-edge), the nearest to the cell's middle among equals: so macros abut, and few gaps are left that fit nothing. A cell is
-feasible when it has such a position, by exact rectangles; so a state is always legal. Where no cell is
-feasible, the episode is truncated (``State.dead``) and its cost is a penalty above that of any complete placement seen.
-Letters as in ``placer.problem``; V: scalar features.
+All may be jitted and vmapped, over states and over problems of the same sizes. An action is a cell of the policy's
+grid, column * G + row. Within its cell the macro takes the feasible fine position that touches most (other macros'
+halos, the canvas's edge), the nearest to the cell's middle among equals: so macros abut, and few gaps are left that fit
+nothing. A cell is feasible when it has such a position, by exact rectangles; so a state is always legal. Where no cell
+is feasible, the episode is truncated (``State.dead``) and its cost is a penalty above that of any complete placement
+seen. Letters as in ``placer.problem``; V: scalar features.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _active(problem: Problem, state: State) -> Array:
 
 
 def feasible_positions(problem: Problem, position: Array, placed: Array, turn: Array) -> Array:
-    """[F, F] bool: fine positions where macro ``turn`` keeps its distance from all placed ones and the canvas's edges."""
+    """[F, F] bool: fine positions where macro ``turn`` keeps clear of all placed ones and the canvas's edges."""
     size = problem.hard_size[turn]
 
     def clear(axis: int, lines: Array) -> tuple[Array, Array]:

@@ -1,8 +1,8 @@
 """The policy and value network: an edge-based graph network and convolutions over the grid.
 
-The graph is encoded once per set of parameters, for it holds nothing that changes in an episode; a step then costs a few small
-matrix products and convolutions. No parameter's shape depends on the netlist, so that a policy moves on to other netlists.
-Letters as in ``placer.problem``; T: a batch of observations.
+The graph is encoded once per set of parameters, for it holds nothing that changes in an episode; a step then costs a
+few small matrix products and convolutions. No parameter's shape depends on the netlist, so that a policy moves on to
+other netlists. Letters as in ``placer.problem``; T: a batch of observations.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ NATURE = PolicyConfig(
     map_channels=16,
     value=(32, 8),
 )
-"""Sizes after Mirhoseini et al., Nature 594 (2021): grid of 128, nodes of 32, deconvolutions of 16, 8, 4, 2 channels."""
+"""Sizes after Mirhoseini et al., Nature 594 (2021): grid of 128, nodes of 32, deconvolutions of 16, 8, 4, 2
+channels."""
 
 
 class Convolution(nn.Module):
@@ -167,6 +168,18 @@ class PolicyNetwork(nn.Module):
         for layer in self.value_layers:
             value = nn.relu(layer(value))
         return logits, self.value_out(value)[:, 0]
+
+
+def encode(config: PolicyConfig, params: Params, graph: Graph) -> Array:
+    """Embeddings of a graph's nodes; see ``PolicyNetwork.encode``."""
+    nodes: Any = PolicyNetwork(config).apply(params, graph, method="encode")
+    return nodes
+
+
+def decide(config: PolicyConfig, params: Params, nodes: Array, observation: Observation) -> tuple[Array, Array]:
+    """Logits and values of observations; see ``PolicyNetwork.decide``."""
+    decision: Any = PolicyNetwork(config).apply(params, nodes, observation, method="decide")
+    return decision
 
 
 def entropy(logits: Array) -> Array:

@@ -1,13 +1,15 @@
 """Proximal policy optimisation (Schulman et al., 2017) of the placement policy: one update as one pure function.
 
-An update plays a batch of episodes of one netlist, then improves the policy on them. All random numbers of an update come from
-the seed and the update's number. Letters as in ``placer.problem``; L: steps of an episode (H), T: a batch of episodes.
+An update plays a batch of episodes of one netlist, then improves the policy on them. All random numbers of an update
+come from the seed and the update's number. Letters as in ``placer.problem``; L: steps of an episode (H), T: a batch of
+episodes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +18,7 @@ from jax import Array
 
 from placer import env
 from placer.env import Observation, Outcome
-from placer.policy import Params, PolicyConfig, PolicyNetwork, entropy, log_probability
+from placer.policy import Params, PolicyConfig, PolicyNetwork, decide, encode, entropy, log_probability
 from placer.problem import Problem
 
 
@@ -127,12 +129,17 @@ def optimizer(config: TrainConfig) -> optax.GradientTransformation:
     return optax.chain(optax.clip_by_global_norm(config.gradient_norm), optax.adam(rate, eps=1e-5))
 
 
+@partial(jax.jit, static_argnames="config")
+def _new_params(problem: Problem, config: PolicyConfig, key: Array) -> Params:
+    _, first = env.reset(problem)
+    batch = jax.tree.map(lambda leaf: leaf[None], first)
+    return dict(PolicyNetwork(config).init(key, problem.graph, batch))
+
+
 def initial_state(problem: Problem, config: TrainConfig, seed: int, params: Params | None = None) -> TrainState:
     """A fresh state, with new parameters or given ones (a warm start)."""
     if params is None:
-        _, first = env.reset(problem)
-        batch = jax.tree.map(lambda leaf: leaf[None], first)
-        params = PolicyNetwork(config.policy).init(jax.random.key(seed), problem.graph, batch)
+        params = _new_params(problem, config.policy, jax.random.key(seed))
     nodes = problem.base_position.shape[0]
     return TrainState(
         params=params,
@@ -150,8 +157,7 @@ def play(
     problem: Problem, params: Params, config: TrainConfig, keys: Array, temperature: float | Array = 1.0
 ) -> tuple[env.State, Rollout]:
     """Play one episode per key [T]; returns the final states [T] and the steps."""
-    network = PolicyNetwork(config.policy)
-    nodes = network.apply(params, problem.graph, method="encode")
+    nodes = encode(config.policy, params, problem.graph)
     start = env.reset(problem)
     batch = keys.shape[0]
     start = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (batch, *leaf.shape)), start)
@@ -159,7 +165,7 @@ def play(
 
     def turn(carry: tuple[env.State, Observation], i: Array) -> tuple[tuple[env.State, Observation], Rollout]:
         state, seen = carry
-        logits, value = network.apply(params, nodes, seen, method="decide")
+        logits, value = decide(config.policy, params, nodes, seen)
         now = jax.vmap(jax.random.fold_in, (0, None))(keys, i)
         action = jax.vmap(jax.random.categorical)(now, logits / temperature)
         return move(problem, state, action), Rollout(seen, action, log_probability(logits, action), value)
@@ -204,9 +210,8 @@ def loss(
         batch: steps, all of them active.
         entropy_weight: [] of the bonus.
     """
-    network = PolicyNetwork(config.policy)
-    nodes = network.apply(params, problem.graph, method="encode")
-    logits, value = network.apply(params, nodes, batch.observation, method="decide")
+    nodes = encode(config.policy, params, problem.graph)
+    logits, value = decide(config.policy, params, nodes, batch.observation)
     weight = batch.observation.active / jnp.maximum(batch.observation.active.sum(), 1)
     change = jnp.where(batch.observation.active, log_probability(logits, batch.action) - batch.log_probability, 0.0)
     ratio = jnp.exp(change)

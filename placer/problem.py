@@ -1,7 +1,7 @@
 """What the environment and the policy know of one netlist: padded arrays, computed once, outside of JAX.
 
-A *slot* numbers the things that have a place: hard macros first (movable ones in the order in which they are placed, then
-fixed ones, then padding), then soft macros, then ports, each padded to its capacity. Dimension letters:
+A *slot* numbers the things that have a place: hard macros first (movable ones in the order in which they are placed,
+then fixed ones, then padding), then soft macros, then ports, each padded to its capacity. Dimension letters:
     N  nodes of the netlist
     H  hard slots; S  soft slots; Q  port slots; M = H + S + Q
     K  connections: a pair of slots, all that the nets between them have merged into one
@@ -220,7 +220,7 @@ def connections(netlist: Netlist, slot_of_node: IntArray, room: int | None) -> t
     pad = ((room if room is not None else max(1, count)) - count, 0)
     widths = ((0, pad[0]), (0, 0))
     weights = np.pad(np.stack([total, demand], 1), widths)
-    return np.pad(pairs, widths), weights, np.pad(offset, (*widths, (0, 0)))
+    return np.pad(pairs, widths).astype(np.int32), weights.astype(np.float64), np.pad(offset, (*widths, (0, 0)))
 
 
 def choose_lines(lengths: FloatArray, extent: float, grid: int, fine: int) -> int:

@@ -1,13 +1,14 @@
 """Where does the netlist pull each macro, given those that are placed? Exact for quadratic wirelength, and linear.
 
 With E = 1/2 sum w |x_i - x_j|^2 over all connections, what is not placed yet (soft macros, later hard macros) can be
-eliminated in closed form. Factor the matrix of the hard macros, after the elimination of the soft ones, as A = L^T D L with L
-unit lower triangular in the order of placement; then, up to a constant,
+eliminated in closed form. Factor the matrix of the hard macros, after the elimination of the soft ones, as A = L^T D L
+with L unit lower triangular in the order of placement; then, up to a constant,
 
     E = 1/2 sum_t D_t |x_t - (beta_t - sum_{j<t} L_tj x_j)|^2
 
-so each macro has a target that depends only on those before it, and a stiffness. The same elimination gives the soft macros'
-best positions as a linear function of the hard macros' ones. (Gaussian elimination of a network: the star-mesh transform.)
+so each macro has a target that depends only on those before it, and a stiffness. The same elimination gives the soft
+macros' best positions as a linear function of the hard macros' ones. (Gaussian elimination of a network: the star-mesh
+transform.)
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ connection to anything fixed where they do least harm, and the matrix regular.""
 class Quadratic:
     """The linear maps of a netlist's quadratic placement; letters as in ``placer.problem``.
 
-    A macro's target is ``base + pull @ x`` over the hard slots before it; soft macros are at ``soft_base + soft_pull @ x``.
-    ``edge_x[t, g]`` is the weighted distance of column g from all fixed points that pull macro t, and ``share`` their weight
-    and that of the hard slots, which add up to 1.
+    A macro's target is ``base + pull @ x`` over the hard slots before it; soft macros are at ``soft_base + soft_pull @
+    x``. ``edge_x[t, g]`` is the weighted distance of column g from all fixed points that pull macro t, and ``share``
+    their weight and that of the hard slots, which add up to 1.
     """
 
     base: Array  # [H, 2] um

@@ -1,8 +1,10 @@
 """Soft macros and flips, once the hard macros lie: the environment's own closing step.
 
-Soft macros start at the minimum of the quadratic wirelength (``placer.quadratic``), then follow the gradient of a smooth
+Soft macros start at the minimum of the quadratic wirelength (``placer.quadratic``), then follow the gradient of a
+smooth
 twin of the proxy cost: density by exact overlaps; routing as the evaluator's star of L-shaped routes, each run shared
-linearly between the two nearest rows or columns; the means over the highest cells by ranks. Letters as in ``placer.problem``;
+linearly between the two nearest rows or columns; the means over the highest cells by ranks. Letters as in
+``placer.problem``;
 C, R: columns and rows of the cost's grid. Lengths here are in cells of that grid.
 """
 
@@ -96,8 +98,8 @@ class Connections:
 def flips(connections: Connections, position: Array, hard: int) -> Array:
     """Signs [H, 2] of the pin offsets of each hard macro that the quadratic wirelength likes best.
 
-    The two axes are independent, and for each the better sign is that of sum w o (x_other - x): exact when the other ends
-    are points. Position: [M, 2] um.
+    The two axes are independent, and for each the better sign is that of sum w o (x_other - x): exact when the other
+    ends are points. Position: [M, 2] um.
     """
     ends = position[connections.pair]  # [K, 2, 2]
     gap = ends[:, ::-1] - ends  # to the other end
@@ -216,6 +218,8 @@ def place_soft(
     best_signs = flips(connections, jnp.concatenate([before, first, after]), hard)
     hard_signs = jnp.where(hard_signs == 0, best_signs, hard_signs)
     signs = jnp.concatenate([hard_signs, jnp.ones((position.shape[0] - hard, 2))])
+    if not iterations:
+        return hard_signs, jnp.concatenate([before, first, after])
     maps = hard_maps(cost, before, hard_size, hard_present)
 
     def loss(soft_position: Array) -> Array:

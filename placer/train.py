@@ -94,7 +94,8 @@ def train(
         params: of a parent policy to start from (same ``config.policy``).
         seed: of everything random.
         out_dir: where ``checkpoint.msgpack`` goes, at intervals and at the end; None writes nothing.
-        resume: continue from the checkpoint in ``out_dir`` if there is one; the result equals that of an undisturbed run.
+        resume: continue from the checkpoint in ``out_dir`` if there is one; the result equals that of an undisturbed
+            run.
         progress: called after each update.
 
     Raises:
@@ -178,7 +179,7 @@ def place(
 def training_step_example(
     netlist: Netlist, initial: Placement, config: TrainConfig
 ) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-    """One update as a pure function and its arguments, to be traced: episodes, their costs, and the learning from them."""
+    """One update as a pure function and its arguments, to be traced: episodes, their costs, the learning from them."""
     problem = problem_for(netlist, initial, config)
     return partial(update, config=config), (initial_state(problem, config, 0), problem, jax.random.key(0))
 
