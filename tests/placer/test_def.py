@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -133,7 +134,36 @@ def test_openroad_output_round_trips_and_keeps_openroads_wirelength(tmp_path: Pa
     assert read_def(tmp_path / "placed.def") == design
 
 
-def test_klayout_reads_what_is_written(tmp_path: Path, shared: Path) -> None:
+def _in_klayout(path: Path, lef_files: list[Path]) -> kdb.Layout:
+    options = kdb.LoadLayoutOptions()
+    config = options.lefdef_config
+    config.lef_files = [str(file) for file in lef_files]
+    config.read_lef_with_def = False
+    config.macro_resolution_mode = 1
+    config.dbu = 0.0005
+    config.produce_cell_outlines = True
+    options.warn_level = 2
+    layout = kdb.Layout()
+    layout.read(str(path), options)
+    return layout
+
+
+def test_klayout_sees_no_difference_after_a_round_trip(tmp_path: Path, shared: Path) -> None:
+    source = shared / "openroad_runs" / "gcd_grt.def"
+    tap = tmp_path / "tap.lef"
+    tap.write_text("MACRO TAPCELL_X1 CLASS CORE WELLTAP ; SIZE 0.19 BY 1.4 ; END TAPCELL_X1 END LIBRARY")
+    files = [_nangate45() / "rtk-tech.lef", _nangate45() / "stdcells.lef", tap]
+    design = read_def(source)
+    moved = replace(design, components=(replace(design.components[0], x=0.0), *design.components[1:]))
+    equal = {}
+    for name, written in (("same", design), ("moved", moved)):
+        write_def(tmp_path / f"{name}.def", written)
+        one, two = _in_klayout(source, files), _in_klayout(tmp_path / f"{name}.def", files)
+        equal[name] = kdb.LayoutDiff().compare(one, two, kdb.LayoutDiff.Silent)
+    assert equal == {"same": True, "moved": False}
+
+
+def test_klayout_reads_what_is_written(tmp_path: Path, shared: Path, capfd: pytest.CaptureFixture[str]) -> None:
     macro = "fakeram45_256x16"
     design = DefDesign(
         "chip",
@@ -156,16 +186,8 @@ def test_klayout_reads_what_is_written(tmp_path: Path, shared: Path) -> None:
     write_def(tmp_path / "chip.def", design)
     base = _nangate45()
     files = [base / "rtk-tech.lef", base / "stdcells.lef", shared / "pdk" / "fakeram45" / f"{macro}.lef"]
-    options = kdb.LoadLayoutOptions()
-    config = options.lefdef_config
-    config.lef_files = [str(file) for file in files]
-    config.read_lef_with_def = False
-    config.macro_resolution_mode = 1
-    config.dbu = 0.0005
-    config.produce_cell_outlines = True
-    options.warn_level = 2
-    layout = kdb.Layout()
-    layout.read(str(tmp_path / "chip.def"), options)
+    layout = _in_klayout(tmp_path / "chip.def", files)
+    assert capfd.readouterr().err == ""  # no warnings
     outline = next(i for i in layout.layer_indexes() if layout.get_info(i).name == "OUTLINE")
     library = read_lef(*files)
     theirs = []
