@@ -1,0 +1,76 @@
+"""The command line as a person meets it: help with examples, one line for what is wrong, the right exit code."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from loop.errors import LoopError, describe, exit_code
+
+
+def chiploop(*args: str, path: str | None = None, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    root = Path(__file__).resolve().parents[2]
+    env = dict(os.environ, PYTHONPATH=str(root), COLUMNS="200", TERM="dumb") | ({"PATH": path} if path else {})
+    argv = [sys.executable, "-m", "loop.cli", *args]
+    return subprocess.run(argv, capture_output=True, text=True, env=env, cwd=cwd or root, timeout=300, check=False)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["loop"], ["ppa"], ["place"], ["sim"], ["flow"], ["validate", "cost"], ["validate", "sim"], ["pdk", "check"]],
+)
+def test_help_shows_an_example(command: list[str]) -> None:
+    shown = chiploop(*command, "--help")
+    assert shown.returncode == 0
+    assert "Example: chiploop " + " ".join(command) in shown.stdout
+
+
+def one_line(result: subprocess.CompletedProcess[str], code: int, *parts: str) -> None:
+    assert result.returncode == code, result.stderr
+    assert "Traceback" not in result.stderr
+    lines = result.stderr.strip().splitlines()
+    assert lines[0].startswith("error: ")
+    for part in parts:
+        assert part in lines[0]
+
+
+def test_a_spec_that_does_not_fit(tmp_path: Path) -> None:
+    spec = tmp_path / "bad.toml"
+    spec.write_text("[accelerator]\nrows = 5\n")
+    one_line(chiploop("loop", "--spec", str(spec), "--run", str(tmp_path / "run")), 2, str(spec), "rows is 5")
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_unknown_method_and_a_missing_or_broken_netlist(tmp_path: Path) -> None:
+    netlist = tmp_path / "n.pb.txt"
+    one_line(chiploop("place", str(netlist)), 2, str(netlist))
+    netlist.write_text('node {\n  name: "a"\n  inp')
+    one_line(chiploop("place", str(netlist), "--method", "random"), 2, f"{netlist}:")
+    one_line(chiploop("place", str(netlist), "--method", "magic"), 2, "magic", "random, greedy, force, sa, rl")
+
+
+@pytest.mark.eda
+def test_a_missing_simulator_is_a_tool_error_and_nothing_is_half_written(tmp_path: Path) -> None:
+    result = chiploop("sim", "default", "--out", str(tmp_path / "out"), path=str(tmp_path))
+    one_line(result, 3, "iverilog")
+
+
+def test_a_report_without_a_run(tmp_path: Path) -> None:
+    one_line(chiploop("ppa", str(tmp_path)), 2, "chiploop loop --run")
+
+
+def test_exit_codes_and_lines_of_expected_errors() -> None:
+    full = OSError(errno.ENOSPC, "No space left on device", "runs/x")
+    assert exit_code(full) == 3
+    assert "disk is full" in describe(full)
+    assert "runs/x" in describe(full)
+    missing = FileNotFoundError(errno.ENOENT, "No such file or directory", "a.toml")
+    assert exit_code(missing) == 2
+    assert describe(missing) == "a.toml: No such file or directory"
+    assert exit_code(LoopError("x")) == 2
+    assert exit_code(KeyError("a defect of ours")) is None
