@@ -128,10 +128,11 @@ def to_netlist(
     return netlist, Placement(np.array(position, np.float64).reshape(-1, 2), turned)
 
 
-def with_placement(design: DefDesign, netlist: Netlist, placement: Placement) -> DefDesign:
+def with_placement(design: DefDesign, netlist: Netlist, placement: Placement, macros_only: bool = False) -> DefDesign:
     """The design with its components where a placement of to_netlist()'s netlist has them.
 
-    Fixed components keep their status, all others become PLACED. Ports stay where they are.
+    Fixed components keep their status, all others become PLACED. Ports stay where they are, and with ``macros_only``
+    all cells do.
     """
     x0, y0, _, _ = design.bounds
     corner = placement.position - netlist.node_size / 2 + (x0, y0)
@@ -141,6 +142,9 @@ def with_placement(design: DefDesign, netlist: Netlist, placement: Placement) ->
         node = node_of.get(component.name)
         if node is None:
             raise InputError(f"placement of {design.name!r}: expected component {component.name!r}, found none")
+        if macros_only and netlist.node_kind[node] != NodeKind.HARD:
+            components.append(component)
+            continue
         turned = "rotated" in netlist.attributes.get(component.name, {})
         components.append(
             replace(
