@@ -79,7 +79,7 @@ def read_saif(path: Path, top: str) -> Saif:
     if "SAIFILE" not in text[:200]:
         raise InputError(f"{path}: not a SAIF file: expected (SAIFILE at its start")
     scale = re.search(r"\(TIMESCALE\s+(\d+)\s*(\w+)\s*\)", text)
-    duration = re.search(r"\(DURATION\s+([\d.]+)\s*\)", text)
+    duration = re.search(r"\(DURATION\s+(\d+(?:\.\d+)?)\s*\)", text)
     units = {"s": 1e9, "ms": 1e6, "us": 1e3, "ns": 1.0, "ps": 1e-3, "fs": 1e-6}
     if not duration or not scale or scale[2] not in units or float(duration[1]) <= 0:
         raise InputError(f"{path}: expected a DURATION above 0 and a TIMESCALE")
@@ -110,7 +110,7 @@ def read_saif(path: Path, top: str) -> Saif:
 
 _SAIF = re.compile(
     r"\(\s*INSTANCE\s+(?P<instance>[^()]+?)\s*(?=[()])"
-    r"|\(\s*(?P<net>[^\s()]+)\s+(?P<values>(?:\(\s*(?:T0|T1|TX|TZ|TB|TG|IG|IK|TC)\s+[\d.]+\s*\)\s*)+)\)"
+    r"|\(\s*(?P<net>[^\s()]+)\s+(?P<values>(?:\(\s*(?:T0|T1|TX|TZ|TB|TG|IG|IK|TC)\s+\d+(?:\.\d+)?\s*\)\s*)+)\)"
     r"|\(|\)"
 )
 
@@ -120,7 +120,7 @@ def _plain(name: str) -> str:
 
 
 def _add(net: str, values: str, scopes: list[str], probability: dict[str, float], toggles: dict[str, int]) -> None:
-    found = {key: float(value) for key, value in re.findall(r"(T0|T1|TC)\s+([\d.]+)", values)}
+    found = {key: float(value) for key, value in re.findall(r"(T0|T1|TC)\s+(\d+(?:\.\d+)?)", values)}
     known = found.get("T0", 0.0) + found.get("T1", 0.0)
     if "TC" in found:
         name = ".".join([*(scope for scope in scopes if scope), _plain(net)])

@@ -12,6 +12,8 @@ from placer.netlist import BoolArray, InputError
 
 _TOKEN = re.compile(r"\s*([A-Za-z_][\w.\[\]]*|[01()!'^&*+|])")
 
+_DEEPEST = 150
+
 
 def truth_table(expression: str, names: Sequence[str]) -> BoolArray:
     """The value of an expression for every combination of its variables.
@@ -29,6 +31,8 @@ def truth_table(expression: str, names: Sequence[str]) -> BoolArray:
 @lru_cache(maxsize=4096)
 def _table(expression: str, names: tuple[str, ...]) -> BoolArray:
     parser = _Parser(expression, names)
+    if expression.count("(") + expression.count("!") > _DEEPEST:
+        parser.fail(f"has more than {_DEEPEST} parentheses and negations")
     value = parser.either()
     if parser.token:
         parser.fail(f"expected the end, found {parser.token!r}")

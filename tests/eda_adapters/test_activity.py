@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from eda_adapters.activity import busy_share, net_activity, read_saif
 from eda_adapters.boolean import truth_table
@@ -34,7 +36,7 @@ def test_truth_tables(text: str, python: str) -> None:
     assert truth_table(text, ("A1", "A2", "A3")).tolist() == expected
 
 
-@pytest.mark.parametrize("text", ["A1 &", "(A1", "A1)", "B", "", "A1 ? A2", "!"])
+@pytest.mark.parametrize("text", ["A1 &", "(A1", "A1)", "B", "", "A1 ? A2", "!", "(" * 3000, "!" * 3000 + "A1"])
 def test_bad_expressions_are_refused(text: str) -> None:
     with pytest.raises(InputError, match="Liberty expression"):
         truth_table(text, ("A1", "A2"))
@@ -85,6 +87,19 @@ def test_bad_saif_is_refused(tmp_path: Path, text: str, says: str) -> None:
     path.write_text(text)
     with pytest.raises(InputError, match=says):
         read_saif(path, "nowhere")
+
+
+@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(at=st.integers(0, len(ICARUS)), cut=st.integers(0, 12), text=st.text("()[]\\\\ 01.9TCSAIFNETx\n", max_size=8))
+def test_mutated_saif_is_read_or_refused(tmp_path: Path, at: int, cut: int, text: str) -> None:
+    path = tmp_path / "a.saif"
+    path.write_text(ICARUS[:at] + text + ICARUS[at + cut :])
+    try:
+        saif = read_saif(path, "tiny")
+    except InputError:
+        return
+    assert set(saif.toggles) == set(saif.probability)
+    assert all(0 <= p <= 1 for p in saif.probability.values())
 
 
 def pin(name: str, direction: str, function: str = "", clock: bool = False) -> LibertyPin:
