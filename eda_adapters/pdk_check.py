@@ -37,9 +37,9 @@ def check_pdk(pdk: Pdk) -> list[Finding]:
         *((f"wires.layers.{layer}", layer, "LAYER") for layer in pdk.layers),
         *((key, layer, "LAYER") for key, layer in _pin_layers(pdk)),
     ):
-        found = re.search(rf"^\s*{word}\s+{re.escape(name)}\s*$", text, re.M)
-        message = name if found else f"{word} {name} is not in the LEF files; name one that is"
-        findings.append(Finding(key, "present" if found else "missing", message))
+        defined = re.search(rf"^\s*{word}\s+{re.escape(name)}\s*$", text, re.M)
+        message = name if defined else f"{word} {name} is not in the LEF files; name one that is"
+        findings.append(Finding(key, "present" if defined else "missing", message))
     for key, cell, pins, timed in _cells(pdk):
         lacks = [f"corner {name}" for name, cells in liberty_cells.items() if timed and cell not in cells]
         lacks += ["LEF files"] if cell not in lef_pins else []

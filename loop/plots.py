@@ -71,7 +71,7 @@ def learning_curve(generation: Generation) -> str:
     band = generation.decision.get("curve")
     if band:
         axis.plot(band["step"], band["mean"], color=INK, linewidth=1.4, label="fit")
-        axis.fill_between(band["step"], band["low"], band["high"], color=INK, alpha=0.12, linewidth=0, label="95%")
+        axis.fill_between(band["step"], band["low"], band["high"], color=INK, alpha=0.12, linewidth=0, label="90%")
     axis.axvline(generation.budget, color="#8a8f98", linewidth=1, linestyle="--", label="trained")
     axis.set_xlabel("policy updates")
     axis.set_ylabel("proxy cost")

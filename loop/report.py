@@ -101,7 +101,11 @@ def _cell(generation: Generation, by_number: dict[int, Generation], info: Metric
     if not values:
         return Cell("–", "", "")
     mean = sum(values.values()) / len(values)
-    spread = f" ± {noise_floor(values) * mean * info.scale:.2g}" if len(values) > 2 and mean else ""
+    spread = (
+        f" ± {noise_floor(values) * mean * info.scale:.2g}"
+        if len(values) > 2 and mean and noise_floor(values) > 1e-9
+        else ""
+    )
     text = f"{mean * info.scale:.{info.digits}g}{spread}"
     parent = by_number.get(generation.parent) if generation.parent is not None else None
     before = parent.mean(info.name) if parent else None
