@@ -31,6 +31,10 @@ EXACT_MACROS = 12
 """Up to this many movable macros the exact search is tried."""
 
 
+REPAIR_WORK = 200_000_000
+"""Pairs to look at in the repair of the given order: a bound on its time for very many macros."""
+
+
 class Infeasible(InputError):
     """There is no legal placement, or none was found; the message says which."""
 
@@ -222,7 +226,8 @@ def _solve(packing: Packing, seed: int, effort: int) -> Int64Array:
     share = float(size.prod(1).sum() / room.astype(np.float64).prod())
     if share > 1:
         raise Infeasible(f"the macros need {share:.3f} times the area that there is")
-    found = [c for c in (compact(packing, packing.target, rounds) for rounds in (10 * len(size),)) if c is not None]
+    kept_order = compact(packing, packing.target, min(10 * len(size), REPAIR_WORK // len(size) ** 2))
+    found = [] if kept_order is None else [kept_order]
     orders = _orders(packing)
     ones = np.ones_like(size)
     for order in orders:

@@ -236,25 +236,33 @@ def reinsert(
     """
     total = len(order)
     boxes = np.empty((total + len(blocks), 4), np.int64)
+    count = 0
+    for b in range(len(blocks)):
+        insert_sorted(boxes, count, blocks[b, 0], blocks[b, 1], blocks[b, 2], blocks[b, 3])
+        count += 1
+    for j in range(total):
+        x, y = position[j]
+        insert_sorted(boxes, count, x, y, x + size[j, 0], y + size[j, 1])
+        count += 1
     gain = 0.0
     for i in order:
         now = float(abs(position[i, 0] - goal[i, 0]) + abs(position[i, 1] - goal[i, 1]))
         if now == 0:
             continue
-        count = 0
-        for b in range(len(blocks)):
-            insert_sorted(boxes, count, blocks[b, 0], blocks[b, 1], blocks[b, 2], blocks[b, 3])
-            count += 1
-        for j in range(total):
-            if j != i:
-                x, y = position[j]
-                insert_sorted(boxes, count, x, y, x + size[j, 0], y + size[j, 1])
-                count += 1
-        found, x, y = nearest_free(size[i, 0], size[i, 1], low[i], high[i], goal[i], 1.0, 1.0, boxes, count)
+        x, y = position[i]
+        at = 0
+        while (
+            boxes[at, 0] != x or boxes[at, 1] != y or boxes[at, 2] != x + size[i, 0] or boxes[at, 3] != y + size[i, 1]
+        ):
+            at += 1
+        boxes[at : count - 1] = boxes[at + 1 : count]
+        found, x, y = nearest_free(size[i, 0], size[i, 1], low[i], high[i], goal[i], 1.0, 1.0, boxes, count - 1)
         if found < now:
             position[i, 0], position[i, 1] = x, y
             gain += now - found
-            now = found
+        x, y = position[i]
+        insert_sorted(boxes, count - 1, x, y, x + size[i, 0], y + size[i, 1])
+        # Macros of equal size exchange places: the set of obstacles stays the same.
         for j in range(total):
             if j == i or size[j, 0] != size[i, 0] or size[j, 1] != size[i, 1]:
                 continue
