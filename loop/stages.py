@@ -277,6 +277,7 @@ def train_config(config: LoopConfig, updates: int) -> TrainConfig:
 
 def _flat(spec: AcceleratorSpec, synth: Path, config: LoopConfig) -> tuple[Mapped, Netlist, Placement]:
     """The flat netlist of a synthesised design on its die, and its initial placement."""
+    from eda_adapters.drive import strengthen
     from eda_adapters.floorplan import floorplan as plan
     from eda_adapters.gates import read_gates
     from eda_adapters.liberty import read_liberty
@@ -288,7 +289,7 @@ def _flat(spec: AcceleratorSpec, synth: Path, config: LoopConfig) -> tuple[Mappe
     srams = (generate_sram(SramShape(spec.words_per_bank, spec.bus_bits), pdk, synth / "sram"),)
     library = read_lef(*pdk.lefs, *(s.lef for s in srams))
     cells = read_liberty(*pdk.corner.liberty, *(s.lib for s in srams)).cells
-    gates = read_gates(synth / "synth.json", TOP, cells)
+    gates = strengthen(read_gates(synth / "synth.json", TOP, cells), cells, pdk)
     halo = (config.halo_um, config.halo_um)
     return Mapped(gates, pdk, srams), *plan(gates, library, pdk, config.utilisation, halo)
 
