@@ -31,6 +31,7 @@ HUBER = 1.345
 MAD_TO_SIGMA = 1.4826
 TAIL = 0.25
 INTERVAL = 0.9
+REFIT_ROUNDS = 60
 
 
 class LearningCurveError(ValueError):
@@ -216,11 +217,10 @@ def _starts(form: Form, at: FloatArray, value: FloatArray, keep: int = 6) -> lis
 
 
 def _refine(
-    form: Form, start: FloatArray, at: FloatArray, target: FloatArray, sigma: float, tolerance: float = 1e-12
+    form: Form, start: FloatArray, at: FloatArray, target: FloatArray, sigma: float
 ) -> tuple[FloatArray, float]:
     """The constants [4] that least squares with Huber's loss reaches from a start, and their loss."""
-    low = np.log([1e-6, 1e-9, 1e-9, 0.05]) + np.log([np.exp(target.min()), np.exp(target.max()), at[-1], 1.0])
-    high = np.log([1.0, 1e3, 1e3, 20.0]) + np.log([np.exp(target.max()), np.exp(target.max()), at[-1], 1.0])
+    low, high = _bounds(at, target)
     found = least_squares(
         lambda logs: np.log(_FORMS[form](np.exp(logs), at)) - target,
         np.clip(np.log(start), low + 1e-6, high - 1e-6),
@@ -228,17 +228,26 @@ def _refine(
         bounds=(low, high),
         loss="huber",
         f_scale=HUBER * sigma,
-        xtol=tolerance,
-        ftol=tolerance,
-        gtol=tolerance,
+        xtol=1e-12,
+        ftol=1e-12,
+        gtol=1e-12,
         max_nfev=200,
     )
     return np.exp(found.x), float(found.cost)
 
 
+def _bounds(at: FloatArray, target: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The lowest and highest logs of the constants that are considered: [4] each."""
+    least, most, last = np.exp(target.min()), np.exp(target.max()), at[-1]
+    return (
+        np.log([1e-6 * least, 1e-9 * most, 1e-9 * last, 0.05]),
+        np.log([most, 1e3 * most, 1e3 * last, 20.0]),
+    )
+
+
 def _jacobian(form: Form, constants: FloatArray, at: FloatArray) -> FloatArray:
-    """Derivatives of the log of the curve by the logs of its constants: [S, 4]."""
-    floor, span, scale, shape = constants
+    """Derivatives of the log of the curve by the logs of its constants [4, ...]: [..., S, 4]."""
+    floor, span, scale, shape = (constant[..., None] for constant in constants)
     if form == "power":
         falls = (1 + at / scale) ** -shape
         by_scale = shape * falls * (at / scale) / (1 + at / scale)
@@ -248,8 +257,8 @@ def _jacobian(form: Form, constants: FloatArray, at: FloatArray) -> FloatArray:
         falls = 1 / (1 + ratio)
         by_scale = shape * ratio * falls**2
         by_shape = -by_scale * np.log(np.maximum(at, 1e-300) / scale)
-    parts = np.stack([np.full_like(at, floor), span * falls, span * by_scale, span * by_shape], axis=1)
-    return parts / (floor + span * falls)[:, None]
+    parts = np.stack([np.broadcast_to(floor, falls.shape), span * falls, span * by_scale, span * by_shape], axis=-1)
+    return parts / (floor + span * falls)[..., None]
 
 
 def _bootstrap(
@@ -269,12 +278,43 @@ def _bootstrap(
     blocks = -(-points // block)
     free = points / block - len(constants)
     residuals = residuals * np.sqrt(points / block / max(1.0, free))
-    refits = np.empty((samples, len(constants)))
-    for sample in range(samples):
-        first = rng.integers(0, points, blocks)
-        drawn = residuals[(first[:, None] + np.arange(block)).ravel()[:points] % points]
-        refits[sample] = _refine(form, constants, at, curve + drawn, sigma, 1e-8)[0]
-    return refits
+    first = rng.integers(0, points, (samples, blocks, 1))
+    places = (first + np.arange(block)).reshape(samples, -1)[:, :points] % points
+    return _refit(form, constants, at, curve + residuals[places], HUBER * sigma)
+
+
+def _refit(form: Form, start: FloatArray, at: FloatArray, targets: FloatArray, threshold: float) -> FloatArray:
+    """Constants [B, 4] with the least Huber loss for each of the targets [B, S], all from one start [4].
+
+    Levenberg and Marquardt's method on all of them at once, with weights for Huber's loss; a step that does not lower
+    the loss is not taken.
+    """
+    low, high = _bounds(at, targets)
+    logs = np.tile(np.clip(np.log(start), low, high), (len(targets), 1))
+    damping = np.full(len(targets), 1e-3)
+
+    def missed(logs: FloatArray) -> FloatArray:
+        return np.log(_FORMS[form](np.exp(logs).T[..., None], at)) - targets
+
+    miss = missed(logs)
+    loss = _huber(miss, threshold).sum(axis=1)
+    for _ in range(REFIT_ROUNDS):
+        weight = np.minimum(1, threshold / np.maximum(np.abs(miss), 1e-300))
+        slope = _jacobian(form, np.exp(logs).T, at)
+        normal = np.einsum("bsi,bs,bsj->bij", slope, weight, slope, optimize=True)
+        right = np.einsum("bsi,bs->bi", slope, weight * miss)
+        diagonal = damping[:, None] * np.einsum("bii->bi", normal) + 1e-12 * np.trace(normal, axis1=1, axis2=2)[:, None]
+        step = np.linalg.solve(normal + diagonal[..., None] * np.eye(4) + 1e-300 * np.eye(4), right[..., None])[..., 0]
+        tried = np.clip(logs - step, low, high)
+        miss_there = missed(tried)
+        loss_there = _huber(miss_there, threshold).sum(axis=1)
+        better = loss_there < loss
+        settled = bool((np.abs(loss - loss_there) <= 1e-9 * loss).all())
+        logs[better], miss[better], loss[better] = tried[better], miss_there[better], loss_there[better]
+        damping = np.where(better, damping * 0.3, damping * 4)
+        if settled:
+            break
+    return np.exp(logs)
 
 
 def _block_length(residuals: FloatArray) -> int:
