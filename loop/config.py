@@ -15,7 +15,7 @@ from rtl import AcceleratorSpec
 class Limits:
     """What no generation may exceed; see :mod:`loop.constitution`."""
 
-    max_pes: int = 64  # processing elements: keeps a generation within minutes on 2 cores
+    max_pes: int = 32  # processing elements: keeps a generation within minutes on 2 cores
     max_macros: int = 48  # SRAM macros
     max_budget: int = 40  # policy updates that a placer may be trained for in one generation
     min_budget: int = 10  # policy updates that it gets in any case
