@@ -107,8 +107,8 @@ def test_def_is_read_by_klayout_without_a_warning_and_by_our_reader(
     assert {c.status for c in design.components} == {"FIXED", "PLACED"}
 
 
-def test_scattered_cells_need_longer_wires_than_a_good_macro_placement(case: Case, tmp_path: Path) -> None:
-    """Macros at another random placement, another seed: other figures, the same order of magnitude."""
+def test_another_macro_placement_and_seed_give_other_figures(case: Case, tmp_path: Path) -> None:
+    """Of the same order of magnitude."""
     other = random_legal(case.netlist, case.placement, 5, halo=5.0)
     gates, srams = case.synthesis.gates, case.synthesis.srams
     ppa = implement(gates, case.netlist, other, PDK, srams, 2.0, tmp_path, seed=2)
