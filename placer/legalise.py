@@ -35,6 +35,10 @@ REPAIR_WORK = 200_000_000
 """Pairs to look at in the repair of the given order: a bound on its time for very many macros."""
 
 
+IMPROVED = 2
+"""How many of the packings found, those of least movement, are improved further."""
+
+
 class Infeasible(InputError):
     """There is no legal placement, or none was found; the message says which."""
 
@@ -230,13 +234,15 @@ def _solve(packing: Packing, seed: int, effort: int) -> Int64Array:
     found = [] if kept_order is None else [kept_order]
     orders = _orders(packing)
     ones = np.ones_like(size)
-    for order in orders:
+    for order in {order.tobytes(): order for order in orders}.values():
         corner, complete = _search(packing, packing.target, ones, order, 4 if found else 40, seed)
         if complete:
             found.append(corner)
     if not found:
         found = [_pack(packing, orders, seed, effort)]
-    return min((_improve(packing, c) for c in found), key=lambda c: _distance(packing, c))
+    distinct = {c.tobytes(): c for c in sorted(found, key=lambda c: _distance(packing, c))}
+    best = [_improve(packing, c) for c in list(distinct.values())[:IMPROVED]]
+    return min(best, key=lambda c: _distance(packing, c))
 
 
 def _orders(packing: Packing) -> list[Int64Array]:
