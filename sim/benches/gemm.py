@@ -161,7 +161,7 @@ async def writes_while_busy(dut: Any) -> None:
 
 @cocotb.test()
 async def bus_beside_the_array(dut: Any) -> None:
-    """Random reads and writes of the scratchpads' upper halves, while a product runs in the lower ones."""
+    """Random reads and writes of the scratchpads beside a product's operands and results, while it runs."""
     host, rng = host_and_random(dut)
     await host.begin()
     spec = host.spec
@@ -171,6 +171,8 @@ async def bus_beside_the_array(dut: Any) -> None:
     weight = operand(rng, k, n)
     await host.load(act, weight)
     await host.start(m, k, n)
+    k_tiles, n_tiles = -(-k // spec.rows), -(-n // spec.cols)
+    used = (k_tiles * m, n_tiles * k, n_tiles * (m + m % 2))
     depths = (spec.act_depth, spec.weight_depth, spec.result_depth)
     lanes = (spec.act_lanes, spec.weight_lanes, spec.result_lanes)
     written: dict[int, int] = {}
@@ -183,7 +185,7 @@ async def bus_beside_the_array(dut: Any) -> None:
             requests.append((address, None))
             expected.append(written[address])
         else:
-            vector = int(rng.integers(depths[which] // 2, depths[which]))
+            vector = int(rng.integers(used[which], depths[which]))
             address = bus.address(Space(which + 1), vector, int(rng.integers(lanes[which])))
             written[address] = int.from_bytes(rng.bytes(spec.bus_bits // 8), "little")
             requests.append((address, written[address]))
