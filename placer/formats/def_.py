@@ -225,7 +225,7 @@ class _Reader:
         halo: Box | None = None
         kept: list[list[str]] = []
         for option in options:
-            keyword = option[0].upper() if option else ""
+            keyword = option[0].upper()
             if keyword in ("PLACED", "FIXED", "COVER"):
                 x, y, orient = self.place(option)
                 status = keyword
@@ -250,7 +250,7 @@ class _Reader:
         ports: list[DefPort] = []
         kept: list[list[str]] = []
         for option in options:
-            keyword = option[0].upper() if option else ""
+            keyword = option[0].upper()
             if keyword in ("NET", "DIRECTION", "USE"):
                 if len(option) != 2:
                     self.tokens.fail(f"{keyword} and one word", " ".join(option))
@@ -299,7 +299,7 @@ class _Reader:
         use, weight = "", None
         kept: list[list[str]] = []
         for option in options:
-            keyword = option[0].upper() if option else ""
+            keyword = option[0].upper()
             if keyword == "USE" and len(option) == 2:
                 use = option[1].upper()
             elif keyword == "WEIGHT":
@@ -322,7 +322,9 @@ class _Reader:
 
     def region(self, words: list[str]) -> DefRegion:
         head, *options = split_options(words)
-        return DefRegion(head[0] if head else "", self.boxes(head[1:]), join_options(options))
+        if not head:
+            self.tokens.fail("a region's name", "+")
+        return DefRegion(head[0], self.boxes(head[1:]), join_options(options))
 
     def group(self, words: list[str]) -> DefGroup:
         head, *options = split_options(words)
@@ -334,14 +336,14 @@ class _Reader:
 
 
 def split_options(words: list[str]) -> list[list[str]]:
-    """Words cut at each ``+``: those before the first, then each option's."""
+    """Words cut at each ``+``: those before the first, then each option's, which are never empty."""
     parts: list[list[str]] = [[]]
     for word in words:
         if word == "+":
             parts.append([])
         else:
             parts[-1].append(word)
-    return parts
+    return [parts[0], *(part for part in parts[1:] if part)]
 
 
 def join_options(options: list[list[str]]) -> str:
