@@ -48,7 +48,7 @@ def steps_per_second(problem: Problem) -> float:
     best = 0.0
     for trial in range(4):
         began = time.perf_counter()
-        state = jax.block_until_ready(run(jax.random.split(jax.random.key(trial), ENVIRONMENTS)))
+        state = run(jax.random.split(jax.random.key(trial), ENVIRONMENTS))
         if trial:
             best = max(best, float(state.turn.sum()) / (time.perf_counter() - began))
     return best
@@ -64,7 +64,7 @@ def same(a: TrainResult, b: TrainResult) -> bool:
 def resume_equal(netlist: Netlist, initial: Placement) -> bool:
     """Stop a run after its first checkpoint, resume it, and compare with an undisturbed one."""
 
-    class Stop(Exception):  # noqa: N818
+    class Stop(Exception):
         """Ends a run from its progress callback."""
 
     def stop(progress: Progress) -> None:
