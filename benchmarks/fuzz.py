@@ -18,11 +18,13 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.cost import read_plc_and_header, small_design
 from benchmarks.results import Figure, write_figures
 from placer.formats.bookshelf import read_bookshelf
 from placer.formats.def_ import read_def
 from placer.formats.def_netlist import to_netlist
 from placer.formats.lef import read_lef
+from placer.formats.protobuf import read_netlist
 from placer.netlist import InputError
 
 COMMAND = "python -m benchmarks.fuzz"
@@ -148,35 +150,39 @@ def fuzz_bookshelf(count: int, seed: int) -> Outcome:
     return Outcome(sum(o.accepted for o in each), sum(o.refused for o in each), max(o.slowest_s for o in each))
 
 
-def _fuzz_circuit_training(count: int, seed: int) -> dict[str, Outcome]:
-    """Mutations of a protobuf netlist and of a ``.plc`` placement."""
-    from benchmarks.cost import read_plc_and_header, small_design
-    from placer.formats.protobuf import read_netlist
+def fuzz_protobuf(count: int, seed: int) -> Outcome:
+    """Mutations of a Circuit Training netlist."""
+    text, _, _ = small_design()
+    return fuzz({"d.pb.txt": text}, "d.pb.txt", lambda folder: read_netlist(folder / "d.pb.txt"), count, seed)
 
-    text, plc, netlist = small_design()
-    return {
-        "protobuf": fuzz({"d.pb.txt": text}, "d.pb.txt", lambda f: read_netlist(f / "d.pb.txt"), count, seed),
-        "plc": fuzz({"d.plc": plc}, "d.plc", lambda f: read_plc_and_header(f / "d.plc", netlist), count, seed),
-    }
+
+def fuzz_plc(count: int, seed: int) -> Outcome:
+    """Mutations of a ``.plc`` placement."""
+    _, text, netlist = small_design()
+    return fuzz({"d.plc": text}, "d.plc", lambda folder: read_plc_and_header(folder / "d.plc", netlist), count, seed)
+
+
+FORMATS = {"lef": fuzz_lef, "def": fuzz_def, "bookshelf": fuzz_bookshelf, "protobuf": fuzz_protobuf, "plc": fuzz_plc}
 
 
 def main() -> None:
-    """Run all formats under a limit of memory and write the counts."""
-    outcomes = _fuzz_circuit_training(MUTATIONS, 0)  # compiles and imports what the limit below shall not count
+    """Run all formats under a limit of memory; the counts of each are written when it is through."""
+    for run in FORMATS.values():
+        run(6, 0)  # compiles and loads what the limit shall not count
     in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (in_use + MEMORY, resource.RLIM_INFINITY))
-    outcomes |= {
-        "lef": fuzz_lef(MUTATIONS, 0),
-        "def": fuzz_def(MUTATIONS, 0),
-        "bookshelf": fuzz_bookshelf(MUTATIONS, 0),
-    }
-    figures = [
-        Figure(f"fuzz_{name}_mutations", o.accepted + o.refused, "1", "higher", MUTATIONS, [0], COMMAND)
-        for name, o in outcomes.items()
-    ]
-    slowest = max(o.slowest_s for o in outcomes.values())
-    figures.append(Figure("fuzz_slowest_read_s", slowest, "s", "lower", SECONDS, [0], COMMAND))
-    write_figures("formats", figures, {"fuzz": {name: asdict(o) for name, o in outcomes.items()}})
+    details: dict[str, dict[str, float]] = {}
+    for name, run in FORMATS.items():
+        outcome = run(MUTATIONS, 0)
+        details[name] = asdict(outcome)
+        slowest = max(detail["slowest_s"] for detail in details.values())
+        figures = [
+            Figure(
+                f"fuzz_{name}_mutations", outcome.accepted + outcome.refused, "1", "higher", MUTATIONS, [0], COMMAND
+            ),
+            Figure("fuzz_slowest_read_s", slowest, "s", "lower", SECONDS, [0], COMMAND),
+        ]
+        write_figures("formats", figures, {"fuzz": details})
 
 
 if __name__ == "__main__":
