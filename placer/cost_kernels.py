@@ -36,25 +36,34 @@ def _clamp(value: float, count: int) -> int:
     return min(max(math.floor(value), 0), count - 1)
 
 
+@njit(cache=True, inline="always")
+def _cell_at(s: Any, x: float, y: float) -> int:
+    """The cell of a place, as slots keep it: in the order of (column, row)."""
+    column = _clamp(x / s.scalars[CELL_W], s.counters[COLUMNS])
+    row = _clamp(y / s.scalars[CELL_H], s.counters[ROWS])
+    return (column << 16) | row
+
+
 @njit(cache=True)
-def _place_points(s: Any, node: int) -> bool:
-    """Set the points of a node from its place; whether any point's cell changed."""
-    changed = False
+def _place_slots(s: Any, node: int) -> None:
+    """Set the slots of a node from its place."""
     orientation = s.orientation[node]
     sx = -1.0 if orientation == 1 or orientation == 3 else 1.0
     sy = -1.0 if orientation >= 2 else 1.0
-    for q in range(s.node_point[node], s.node_point[node + 1]):
-        x = s.position[node, 0] + sx * s.point_offset[q, 0]
-        y = s.position[node, 1] + sy * s.point_offset[q, 1]
-        column = _clamp(x / s.scalars[CELL_W], s.counters[COLUMNS])
-        row = _clamp(y / s.scalars[CELL_H], s.counters[ROWS])
-        s.point_at[q, 0] = x
-        s.point_at[q, 1] = y
-        if s.point_cell[q, 0] != column or s.point_cell[q, 1] != row:
-            s.point_cell[q, 0] = column
-            s.point_cell[q, 1] = row
-            changed = True
-    return changed
+    x = y = 0.0
+    cell = 0
+    last = -1
+    for k in range(s.node_start[node], s.node_start[node + 1]):
+        slot = s.node_slots[k]
+        q = s.net_points[slot]
+        if q != last:
+            x = s.position[node, 0] + sx * s.point_offset[q, 0]
+            y = s.position[node, 1] + sy * s.point_offset[q, 1]
+            cell = _cell_at(s, x, y)
+            last = q
+        s.slot_at[slot, 0] = x
+        s.slot_at[slot, 1] = y
+        s.slot_cell[slot] = cell
 
 
 @njit(cache=True)
@@ -101,98 +110,102 @@ def _count_area(s: Any, node: int, sign: int) -> None:
             s.maps[BLOCK_H, r * columns + c] += length
 
 
+# The functions below that are called once per net take the arrays that they use: a whole state is some 200 words.
+
+
 @njit(cache=True, inline="always")
-def _run_h(s: Any, row: int, a: int, b: int, charge: int) -> None:
+def _run_h(maps: Any, columns: int, row: int, a: int, b: int, charge: int) -> None:
     """Charge cells a .. b - 1 of a row, whichever way round; kept as a difference at both ends."""
-    base = row * s.counters[COLUMNS]
-    s.maps[NET_H, base + min(a, b)] += charge
-    s.maps[NET_H, base + max(a, b)] -= charge
+    base = row * columns
+    maps[NET_H, base + min(a, b)] += charge
+    maps[NET_H, base + max(a, b)] -= charge
 
 
 @njit(cache=True, inline="always")
-def _run_v(s: Any, column: int, a: int, b: int, charge: int) -> None:
+def _run_v(maps: Any, rows: int, column: int, a: int, b: int, charge: int) -> None:
     """Charge cells a .. b - 1 of a column, whichever way round."""
-    base = column * s.counters[ROWS]
-    s.maps[NET_V, base + min(a, b)] += charge
-    s.maps[NET_V, base + max(a, b)] -= charge
+    base = column * rows
+    maps[NET_V, base + min(a, b)] += charge
+    maps[NET_V, base + max(a, b)] -= charge
+
+
+@njit(cache=True, inline="always")
+def _run_two(maps: Any, columns: int, rows: int, source: int, sink: int, charge: int) -> None:
+    """Charge a net of two cells: along the source's row, then along the sink's column."""
+    _run_h(maps, columns, source & 65535, source >> 16, sink >> 16, charge)
+    _run_v(maps, rows, sink >> 16, source & 65535, sink & 65535, charge)
 
 
 @njit(cache=True)
-def _route_three(s: Any, charge: int) -> None:
-    """Charge a net of the three distinct cells in ``net_cells[:3]``."""
-    xa, ya, xb, yb = s.net_cells[0, 0], s.net_cells[0, 1], s.net_cells[1, 0], s.net_cells[1, 1]
-    xc, yc = s.net_cells[2, 0], s.net_cells[2, 1]
-    # Sorted by (column, row).
-    if xb < xa or (xb == xa and yb < ya):
-        xa, ya, xb, yb = xb, yb, xa, ya
-    if xc < xb or (xc == xb and yc < yb):
-        xb, yb, xc, yc = xc, yc, xb, yb
-        if xb < xa or (xb == xa and yb < ya):
-            xa, ya, xb, yb = xb, yb, xa, ya
-    if xa < xb and xb < xc and min(ya, yc) < yb and yb < max(ya, yc):
-        _run_h(s, ya, xa, xb, charge)
-        _run_h(s, yb, xb, xc, charge)
-        _run_v(s, xb, ya, yb, charge)
-        _run_v(s, xc, yb, yc, charge)
-    elif xb == xc and xa < xb and ya < min(yb, yc):
-        _run_h(s, ya, xa, xb, charge)
-        _run_v(s, xb, ya, max(yb, yc), charge)
-    elif yb == yc:
-        _run_h(s, ya, xa, xb, charge)
-        _run_h(s, yb, xb, xc, charge)
-        _run_v(s, xb, ya, yb, charge)
+def _run_three(maps: Any, columns: int, rows: int, a: int, b: int, c: int, charge: int) -> None:
+    """Charge a net of three distinct cells."""
+    a, b = min(a, b), max(a, b)
+    a, c = min(a, c), max(a, c)
+    b, c = min(b, c), max(b, c)
+    # Sorted by (column, row) now.
+    xa, xb, xc = a >> 16, b >> 16, c >> 16
+    ya, yb, yc = a & 65535, b & 65535, c & 65535
+    low, high = min(ya, yb, yc), max(ya, yb, yc)
+    one = xa < xb and xb < xc and min(ya, yc) < yb and yb < max(ya, yc)
+    if not one and xb == xc and xa < xb and ya < yb:
+        _run_h(maps, columns, ya, xa, xb, charge)
+        _run_v(maps, rows, xb, ya, yc, charge)
+    elif one or yb == yc:
+        _run_h(maps, columns, ya, xa, xb, charge)
+        _run_h(maps, columns, yb, xb, xc, charge)
+        _run_v(maps, rows, xb, ya, yb, charge)
+        _run_v(maps, rows, xc, yb, yc, charge)
     else:
-        low, high = min(ya, yb, yc), max(ya, yb, yc)
-        left, right = min(xa, xb, xc), max(xa, xb, xc)
         middle = ya + yb + yc - low - high
-        _run_h(s, middle, left, right, charge)
-        # Lowest and highest by (row, column): at equal rows the lowest has the smaller column.
-        x_low = min(xa if ya == low else right, xb if yb == low else right, xc if yc == low else right)
-        x_high = max(xa if ya == high else left, xb if yb == high else left, xc if yc == high else left)
-        _run_v(s, x_low, low, middle, charge)
-        _run_v(s, x_high, middle, high, charge)
+        # At equal rows the lowest has the smaller column, the highest the larger.
+        x_low = xa if ya == low else (xb if yb == low else xc)
+        x_high = xc if yc == high else (xb if yb == high else xa)
+        _run_h(maps, columns, middle, xa, xc, charge)
+        _run_v(maps, rows, x_low, low, middle, charge)
+        _run_v(maps, rows, x_high, middle, high, charge)
 
 
 @njit(cache=True)
-def _route(s: Any, net: int, sign: int) -> None:
-    """Charge a net's route to the maps; sign -1 takes it away."""
-    stamp = s.counters[STAMP] + 1
-    s.counters[STAMP] = stamp
-    charge = sign * s.net_charge[net]
-    columns = s.counters[COLUMNS]
-    first = s.net_start[net]
-    distinct = 0
-    for k in range(first, s.net_start[net + 1]):
-        q = s.net_points[k]
-        column, row = s.point_cell[q, 0], s.point_cell[q, 1]
-        cell = row * columns + column
-        if s.cell_stamp[cell] != stamp:
-            s.cell_stamp[cell] = stamp
-            s.net_cells[distinct, 0] = column
-            s.net_cells[distinct, 1] = row
-            distinct += 1
-    if distinct == 3:
-        _route_three(s, charge)
-    elif distinct > 1:
-        column, row = s.net_cells[0, 0], s.net_cells[0, 1]
-        for k in range(1, distinct):
-            _run_h(s, row, column, s.net_cells[k, 0], charge)
-            _run_v(s, s.net_cells[k, 0], row, s.net_cells[k, 1], charge)
+def _route(
+    maps: Any, slot_cell: Any, cell_stamp: Any, distinct: Any, counters: Any, first: int, end: int, charge: int
+) -> int:
+    """Charge the route of a net, whose slots are first .. end - 1; the number of its distinct cells."""
+    columns, rows = counters[COLUMNS], counters[ROWS]
+    source = slot_cell[first]
+    if end - first == 2:
+        sink = slot_cell[first + 1]
+        if sink == source:
+            return 1
+        _run_two(maps, columns, rows, source, sink, charge)
+        return 2
+    stamp = counters[STAMP] + 1
+    counters[STAMP] = stamp
+    count = 0
+    for slot in range(first, end):
+        cell = slot_cell[slot]
+        place = (cell & 65535) * columns + (cell >> 16)
+        if cell_stamp[place] != stamp:
+            cell_stamp[place] = stamp
+            distinct[count] = cell
+            count += 1
+    if count == 3:
+        _run_three(maps, columns, rows, distinct[0], distinct[1], distinct[2], charge)
+    else:
+        for k in range(1, count):
+            _run_two(maps, columns, rows, source, distinct[k], charge)
+    return count
 
 
 @njit(cache=True)
-def _length(s: Any, net: int) -> int:
-    """Weight x half-perimeter of a net in fixed point."""
-    first = s.net_start[net]
-    q = s.net_points[first]
-    x1 = x2 = s.point_at[q, 0]
-    y1 = y2 = s.point_at[q, 1]
-    for k in range(first + 1, s.net_start[net + 1]):
-        q = s.net_points[k]
-        x, y = s.point_at[q, 0], s.point_at[q, 1]
+def _half_perimeter(slot_at: Any, first: int, end: int) -> float:
+    """Half the perimeter of the box around slots first .. end - 1, um."""
+    x1 = x2 = slot_at[first, 0]
+    y1 = y2 = slot_at[first, 1]
+    for slot in range(first + 1, end):
+        x, y = slot_at[slot, 0], slot_at[slot, 1]
         x1, x2 = min(x1, x), max(x2, x)
         y1, y2 = min(y1, y), max(y2, y)
-    return _fixed(s.net_weight[net] * ((x2 - x1) + (y2 - y1)), s.scalars[WL_SCALE])
+    return (x2 - x1) + (y2 - y1)
 
 
 @njit(cache=True)
@@ -201,13 +214,17 @@ def rebuild(s: Any) -> None:
     commit(s)
     s.maps[:] = 0
     for node in range(s.half.shape[0]):
-        _place_points(s, node)
+        _place_slots(s, node)
         _count_area(s, node, 1)
     total = 0
+    maps, slot_cell, slot_at, stamps, distinct = s.maps, s.slot_cell, s.slot_at, s.cell_stamp, s.distinct
+    scale = s.scalars[WL_SCALE]
     for net in range(s.net_length.shape[0]):
-        _route(s, net, 1)
-        s.net_length[net] = _length(s, net)
-        total += s.net_length[net]
+        first, end = s.net_start[net], s.net_start[net + 1]
+        s.net_cells[net] = _route(maps, slot_cell, stamps, distinct, s.counters, first, end, s.net_charge[net])
+        length = _fixed(s.net_weight[net] * _half_perimeter(slot_at, first, end), scale)
+        s.net_length[net] = length
+        total += length
     s.counters[WL_SUM] = total
 
 
@@ -223,22 +240,30 @@ def commit(s: Any) -> None:
 
 
 @njit(cache=True)
+def _copy_rows(source: Any, target: Any, first: int, end: int) -> None:
+    for row in range(first, end):
+        for k in range(source.shape[1]):
+            target[row, k] = source[row, k]
+
+
+@njit(cache=True)
 def undo(s: Any) -> None:
     """Take back what was moved since the last ``commit`` or ``undo``, exactly."""
     c = s.counters
     if c[SAVED] == 1:
-        s.maps[:3] = s.saved_maps[:3]
+        _copy_rows(s.saved_maps, s.maps, DENSITY, BLOCK_H)
         c[WL_SUM] = c[SAVED_WL]
     if c[SAVED_BLOCKS] == 1:
-        s.maps[3:] = s.saved_maps[3:]
+        _copy_rows(s.saved_maps, s.maps, BLOCK_H, BLOCK_V + 1)
     for k in range(c[N_SAVED_NETS]):
         s.net_length[s.saved_nets[k]] = s.saved_length[k]
+        s.net_cells[s.saved_nets[k]] = s.saved_cells[k]
     for k in range(c[N_SAVED_NODES]):
         node = s.saved_nodes[k]
         s.position[node, 0] = s.saved_place[k, 0]
         s.position[node, 1] = s.saved_place[k, 1]
         s.orientation[node] = np.int8(s.saved_place[k, 2])
-        _place_points(s, node)
+        _place_slots(s, node)
     commit(s)
 
 
@@ -247,11 +272,11 @@ def _save(s: Any, node: int) -> None:
     """Save what moving this node overwrites, once per transaction."""
     c = s.counters
     if c[SAVED] == 0:
-        s.saved_maps[:3] = s.maps[:3]
+        _copy_rows(s.maps, s.saved_maps, DENSITY, BLOCK_H)
         c[SAVED_WL] = c[WL_SUM]
         c[SAVED] = 1
     if s.is_hard[node] and c[SAVED_BLOCKS] == 0:
-        s.saved_maps[3:] = s.maps[3:]
+        _copy_rows(s.maps, s.saved_maps, BLOCK_H, BLOCK_V + 1)
         c[SAVED_BLOCKS] = 1
     if s.node_stamp[node] == 0:
         s.node_stamp[node] = 1
@@ -263,54 +288,116 @@ def _save(s: Any, node: int) -> None:
         c[N_SAVED_NODES] = k + 1
 
 
+@njit(cache=True, inline="always")
+def _save_net(s: Any, net: int) -> None:
+    """Save a net's length and number of cells, once per transaction."""
+    if s.net_stamp[net] == 0:
+        s.net_stamp[net] = 1
+        k = s.counters[N_SAVED_NETS]
+        s.saved_nets[k] = net
+        s.saved_length[k] = s.net_length[net]
+        s.saved_cells[k] = s.net_cells[net]
+        s.counters[N_SAVED_NETS] = k + 1
+
+
 @njit(cache=True)
-def _will_change_cell(s: Any, node: int, x: float, y: float, orientation: int) -> bool:
-    """Whether any point of the node changes its cell when the node goes there."""
-    sx = -1.0 if orientation == 1 or orientation == 3 else 1.0
-    sy = -1.0 if orientation >= 2 else 1.0
-    for q in range(s.node_point[node], s.node_point[node + 1]):
-        px, py = x + sx * s.point_offset[q, 0], y + sy * s.point_offset[q, 1]
-        if _clamp(px / s.scalars[CELL_W], s.counters[COLUMNS]) != s.point_cell[q, 0]:
-            return True
-        if _clamp(py / s.scalars[CELL_H], s.counters[ROWS]) != s.point_cell[q, 1]:
-            return True
-    return False
+def _reroute_sink(
+    maps: Any, slot_cell: Any, cell_stamp: Any, distinct: Any, counters: Any, first: int, end: int, charge: int,
+    slot: int, cell: int, before: int,
+) -> int:  # fmt: skip
+    """Move one slot, not the source, of a net of ``before`` cells to another cell; the number of its cells then.
+
+    A net that is a star before and after loses and gains at most one arm; only if it has three cells before or
+    after is it routed anew.
+    """
+    columns, rows = counters[COLUMNS], counters[ROWS]
+    old, source = slot_cell[slot], slot_cell[first]
+    in_old = in_new = 0
+    for k in range(first, end):
+        in_old += slot_cell[k] == old
+        in_new += slot_cell[k] == cell
+    after = before - (in_old == 1) + (in_new == 0)
+    if before != 3 and after != 3:
+        if in_old == 1:
+            _run_two(maps, columns, rows, source, old, -charge)
+        if in_new == 0:
+            _run_two(maps, columns, rows, source, cell, charge)
+        slot_cell[slot] = cell
+    else:
+        _route(maps, slot_cell, cell_stamp, distinct, counters, first, end, -charge)
+        slot_cell[slot] = cell
+        _route(maps, slot_cell, cell_stamp, distinct, counters, first, end, charge)
+    return after
+
+
+@njit(cache=True, inline="always")
+def _reroute(s: Any, net: int, node: int, begin: int, stop: int, sx: float, sy: float) -> None:
+    """Move the slots ``node_slots[begin:stop]`` of a net to where their node is."""
+    first, end, charge = s.net_start[net], s.net_start[net + 1], s.net_charge[net]
+    routed = False
+    for k in range(begin, stop):
+        slot = s.node_slots[k]
+        q = s.net_points[slot]
+        x = s.position[node, 0] + sx * s.point_offset[q, 0]
+        y = s.position[node, 1] + sy * s.point_offset[q, 1]
+        cell = _cell_at(s, x, y)
+        if s.slot_cell[slot] != cell:
+            if not routed:
+                _route(s.maps, s.slot_cell, s.cell_stamp, s.distinct, s.counters, first, end, -charge)
+                routed = True
+            s.slot_cell[slot] = cell
+        s.slot_at[slot, 0] = x
+        s.slot_at[slot, 1] = y
+    if routed:
+        s.net_cells[net] = _route(s.maps, s.slot_cell, s.cell_stamp, s.distinct, s.counters, first, end, charge)
 
 
 @njit(cache=True)
 def apply_move(s: Any, node: int, x: float, y: float, orientation: int) -> None:
     """Put a node's centre at (x, y) um in this orientation; part of the transaction until ``commit`` or ``undo``."""
     _save(s, node)
-    c = s.counters
-    first, last = s.node_net_start[node], s.node_net_start[node + 1]
-    reroute = _will_change_cell(s, node, x, y, orientation)
-    if reroute:
-        for k in range(first, last):
-            _route(s, s.node_nets[k], -1)
     if s.position[node, 0] != x or s.position[node, 1] != y:
         _count_area(s, node, -1)
         s.position[node, 0] = x
         s.position[node, 1] = y
         _count_area(s, node, 1)
     s.orientation[node] = orientation
-    _place_points(s, node)
-    total = c[WL_SUM]
-    for k in range(first, last):
+    sx = -1.0 if orientation == 1 or orientation == 3 else 1.0
+    sy = -1.0 if orientation >= 2 else 1.0
+    total = s.counters[WL_SUM]
+    at_x = at_y = 0.0
+    cell = 0
+    last = -1
+    k, end = s.node_start[node], s.node_start[node + 1]
+    while k < end:
         net = s.node_nets[k]
-        if reroute:
-            _route(s, net, 1)
-        old = s.net_length[net]
-        new = _length(s, net)
-        if new != old:
-            if s.net_stamp[net] == 0:
-                s.net_stamp[net] = 1
-                j = c[N_SAVED_NETS]
-                s.saved_nets[j] = net
-                s.saved_length[j] = old
-                c[N_SAVED_NETS] = j + 1
-            s.net_length[net] = new
-            total += new - old
-    c[WL_SUM] = total
+        slot = s.node_slots[k]
+        _save_net(s, net)
+        if (k + 1 == end or s.node_nets[k + 1] != net) and slot != s.net_start[net]:
+            q = s.net_points[slot]
+            if q != last:
+                at_x = x + sx * s.point_offset[q, 0]
+                at_y = y + sy * s.point_offset[q, 1]
+                cell = _cell_at(s, at_x, at_y)
+                last = q
+            if s.slot_cell[slot] != cell:
+                s.net_cells[net] = _reroute_sink(
+                    s.maps, s.slot_cell, s.cell_stamp, s.distinct, s.counters, s.net_start[net], s.net_start[net + 1],
+                    s.net_charge[net], slot, cell, s.net_cells[net],
+                )  # fmt: skip
+            s.slot_at[slot, 0] = at_x
+            s.slot_at[slot, 1] = at_y
+            k += 1
+        else:
+            begin = k
+            while k < end and s.node_nets[k] == net:
+                k += 1
+            _reroute(s, net, node, begin, k, sx, sy)
+        span = _half_perimeter(s.slot_at, s.net_start[net], s.net_start[net + 1])
+        new = _fixed(s.net_weight[net] * span, s.scalars[WL_SCALE])
+        total += new - s.net_length[net]
+        s.net_length[net] = new
+    s.counters[WL_SUM] = total
 
 
 @njit(cache=True)

@@ -5,6 +5,7 @@ Letters beyond those of ``placer.netlist``:
        of a hard macro with equal offsets. The points of a node are consecutive.
     M  merged nets: nets with the same source point and the same sink points, their weights added. A net whose pins
        are all one point costs nothing, and is dropped.
+    S  slots: the ends of all merged nets, net by net.
     G  grid cells, ``row * columns + column``; maps of vertical demand are kept ``column * rows + row``.
 
 All sums are of 64-bit whole numbers (fixed point, scaled by a power of two chosen from the largest sum possible). So
@@ -20,9 +21,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from placer.netlist import Netlist, NodeKind
+from placer.netlist import InputError, Netlist, NodeKind
 
 Int64Array = NDArray[np.int64]
+
+LINES = 32767  # columns and rows at most: a cell is two 16-bit numbers in one word
 
 # Rows of CostState.maps.
 DENSITY, NET_H, NET_V, BLOCK_H, BLOCK_V = range(5)
@@ -47,18 +50,20 @@ class CostState(NamedTuple):
     is_hard: NDArray[np.bool_]  # [N]
     node_point: NDArray[np.int32]  # [N + 1] points of node n are node_point[n] .. node_point[n + 1] - 1
     point_offset: NDArray[np.float64]  # [Q, 2] um, orientation N
-    node_net_start: NDArray[np.int32]  # [N + 1]
-    node_nets: NDArray[np.int32]  # merged nets of each node
-    net_start: NDArray[np.int32]  # [M + 1]
-    net_points: NDArray[np.int32]  # points of each merged net, the source first
+    net_start: NDArray[np.int32]  # [M + 1] slots of net m are net_start[m] .. net_start[m + 1] - 1, the source first
+    net_points: NDArray[np.int32]  # [S] the point of each slot
+    node_start: NDArray[np.int32]  # [N + 1] offsets into node_slots and node_nets
+    node_slots: NDArray[np.int32]  # [S] slots of each node, by net
+    node_nets: NDArray[np.int32]  # [S] the net of each of these
     net_weight: NDArray[np.float64]  # [M]
     net_charge: Int64Array  # [M] weight in fixed point, as the demand maps count it
     # The placement and what follows from it.
     position: NDArray[np.float64]  # [N, 2] um
     orientation: NDArray[np.int8]  # [N]
-    point_at: NDArray[np.float64]  # [Q, 2] um
-    point_cell: NDArray[np.int32]  # [Q, 2] column and row
+    slot_at: NDArray[np.float64]  # [S, 2] um
+    slot_cell: NDArray[np.int32]  # [S] column * 65536 + row
     net_length: Int64Array  # [M] weight x HPWL in fixed point
+    net_cells: NDArray[np.int32]  # [M] number of distinct cells
     maps: Int64Array  # [5, G] area; differences along runs of H, V demand; overlap lengths of hard macros for H, V
     # What a transaction saved, to be undone.
     saved_maps: Int64Array  # [5, G]
@@ -66,11 +71,12 @@ class CostState(NamedTuple):
     saved_place: NDArray[np.float64]  # [N, 3] x, y, orientation
     saved_nets: NDArray[np.int32]  # [M]
     saved_length: Int64Array  # [M]
+    saved_cells: NDArray[np.int32]  # [M]
     node_stamp: Int64Array  # [N]
     net_stamp: Int64Array  # [M]
     # Room to work in.
     cell_stamp: Int64Array  # [G]
-    net_cells: NDArray[np.int32]  # [largest degree, 2] distinct cells of the net at hand
+    distinct: NDArray[np.int32]  # [largest degree] distinct cells of the net at hand
     values: NDArray[np.float64]  # [2 G + 1] congestion, then its largest entries
     picked: NDArray[np.float64]  # [2 G + 1]
     scalars: NDArray[np.float64]  # [SCALARS]
@@ -91,10 +97,15 @@ def build_state(netlist: Netlist, weights: tuple[float, float, float] = (1.0, 0.
     canvas, kind = netlist.canvas, netlist.node_kind
     nodes = len(netlist.node_names)
     cells = canvas.columns * canvas.rows
+    if not (0 < canvas.columns <= LINES and 0 < canvas.rows <= LINES):
+        raise InputError(
+            f"{netlist.name}: expected 1 to {LINES} columns and rows, found {canvas.columns} x {canvas.rows}"
+        )
     point_offset, node_point, pin_point = _points(netlist)
     net_start, net_points, net_weight = _merge(netlist, pin_point)
-    node_net_start, node_nets = _nets_of_nodes(nodes, node_point, net_start, net_points)
-    merged, points = len(net_weight), len(point_offset)
+    merged, slots = len(net_weight), len(net_points)
+    slot_node = np.repeat(np.arange(nodes), np.diff(node_point))[net_points]
+    node_slots = np.argsort(slot_node, kind="stable").astype(np.int32)
     degree = np.diff(net_start)
     is_macro = (kind == NodeKind.HARD) | (kind == NodeKind.SOFT)
     half = np.where(is_macro[:, None], netlist.node_size / 2, 0.0)
@@ -124,27 +135,30 @@ def build_state(netlist: Netlist, weights: tuple[float, float, float] = (1.0, 0.
         is_hard=kind == NodeKind.HARD,
         node_point=node_point,
         point_offset=point_offset,
-        node_net_start=node_net_start,
-        node_nets=node_nets,
         net_start=net_start,
         net_points=net_points,
+        node_start=np.searchsorted(slot_node[node_slots], np.arange(nodes + 1)).astype(np.int32),
+        node_slots=node_slots,
+        node_nets=np.repeat(np.arange(merged, dtype=np.int32), degree)[node_slots],
         net_weight=net_weight,
         net_charge=np.round(net_weight * scalars[NET_SCALE]).astype(np.int64),
         position=np.zeros((nodes, 2)),
         orientation=np.zeros(nodes, np.int8),
-        point_at=np.zeros((points, 2)),
-        point_cell=np.zeros((points, 2), np.int32),
+        slot_at=np.zeros((slots, 2)),
+        slot_cell=np.zeros(slots, np.int32),
         net_length=np.zeros(merged, np.int64),
+        net_cells=np.zeros(merged, np.int32),
         maps=np.zeros((5, cells), np.int64),
         saved_maps=np.zeros((5, cells), np.int64),
         saved_nodes=np.zeros(nodes, np.int32),
         saved_place=np.zeros((nodes, 3)),
         saved_nets=np.zeros(merged, np.int32),
         saved_length=np.zeros(merged, np.int64),
+        saved_cells=np.zeros(merged, np.int32),
         node_stamp=np.zeros(nodes, np.int64),
         net_stamp=np.zeros(merged, np.int64),
         cell_stamp=np.zeros(cells, np.int64),
-        net_cells=np.zeros((int(degree.max(initial=1)), 2), np.int32),
+        distinct=np.zeros(int(degree.max(initial=1)), np.int32),
         values=np.zeros(2 * cells + 1),
         picked=np.zeros(2 * cells + 1),
         scalars=scalars,
@@ -191,14 +205,3 @@ def _merge(
     start = np.zeros(len(nets) + 1, np.int32)
     np.cumsum([len(n) for n in nets], out=start[1:])
     return start, np.concatenate(nets) if nets else np.zeros(0, np.int32), np.array(weights)
-
-
-def _nets_of_nodes(
-    nodes: int, node_point: NDArray[np.int32], net_start: NDArray[np.int32], net_points: NDArray[np.int32]
-) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """The merged nets of each node, each once: offsets [N + 1] and net numbers."""
-    point_node = np.repeat(np.arange(nodes), np.diff(node_point))
-    net = np.repeat(np.arange(len(net_start) - 1), np.diff(net_start))
-    pairs = np.unique(np.column_stack([point_node[net_points], net]), axis=0)
-    start = np.searchsorted(pairs[:, 0], np.arange(nodes + 1)).astype(np.int32)
-    return start, pairs[:, 1].astype(np.int32)
