@@ -17,7 +17,7 @@ class Limits:
 
     max_pes: int = 32  # processing elements: keeps a generation within minutes on 2 cores
     max_macros: int = 48  # SRAM macros
-    max_budget: int = 40  # policy updates that a placer may be trained for in one generation
+    max_budget: int = 30  # policy updates that a placer may be trained for in one generation
     min_budget: int = 10  # policy updates that it gets in any case
     budget_step: int = 5  # policy updates between the budgets that are weighed
 
@@ -41,7 +41,7 @@ class LoopConfig:
     pdk: str = "nangate45"
     seed: int = 0
     implementation_seeds: tuple[int, ...] = (1, 2, 3)
-    first_budget: int = 24
+    first_budget: int = 20
     simulator: str = "icarus"
     utilisation: float = 0.6
     halo_um: float = 5.0

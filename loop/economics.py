@@ -123,12 +123,14 @@ def decide(curve: Sequence[tuple[int, float]], price: float, config: LoopConfig)
     fit = fit_learning_curve(steps, costs, config.seed)
     noise = float(fit.sigma * costs[-1])
     worth = load_parameters().proxy_worth
-    found = next_budget(fit, price, worth, noise, 0, limits.budget_step, limits.max_budget)
-    at = np.unique(np.linspace(steps[0], max(steps[-1], float(found.steps), 2.0), 40))
+    first = int(steps[0])  # the curve is not read before its first point
+    found = next_budget(fit, price, worth, noise, first, limits.budget_step, limits.max_budget)
+    worthwhile = first + found.steps
+    at = np.unique(np.linspace(first, max(steps[-1], float(worthwhile), 2.0), 40))
     mean, low, high = fit.predict(at)
-    granted = max(found.steps, limits.min_budget)
-    reason = found.reason
-    if granted > found.steps:
+    granted = max(worthwhile, limits.min_budget)
+    reason = f"After the first update: {found.reason}"
+    if granted > worthwhile:
         reason += f" {granted} updates are granted, the least that a new netlist gets."
     return {
         "steps": granted,

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from loop import stages
 from loop.archive import Generation, Metric
@@ -21,6 +22,9 @@ from loop.store import Stage, Store
 from loop.turn import Turn, back, front
 from rtl import AcceleratorSpec
 
+MODELS = ("loop", "sim", "rtl", "cost_models")
+"""Folders whose sources decide on proposals, prices and budgets."""
+
 
 def run_generation(
     history: Sequence[Generation], config: LoopConfig, store: Store, listener: Listener
@@ -29,12 +33,12 @@ def run_generation(
     turn = Turn(len(history), store, listener)
     parent = next((g for g in reversed(history) if g.status == "kept"), None)
     budget = int(history[-1].decision["steps"]) if history else config.first_budget
-    if parent is None:
-        spec: AcceleratorSpec | None = config.spec
-        workloads = None
-    else:
-        workloads = store.root / parent.stages["workloads"]
-        spec = propose(history, budget, config.limits, estimate_price(parent, workloads))
+    workloads = store.root / parent.stages["workloads"] if parent else None
+    spec: AcceleratorSpec | None = None
+    if not history:
+        spec = config.spec
+    elif parent and workloads:
+        spec = _proposed(turn, history, parent, workloads, budget, config)
     if spec is None:
         return None
     check(spec, budget, config.limits)
@@ -48,6 +52,34 @@ def run_generation(
         )  # fmt: skip
 
 
+def _proposed(
+    turn: Turn,
+    history: Sequence[Generation],
+    parent: Generation,
+    workloads: Path,
+    budget: int,
+    config: LoopConfig,
+) -> AcceleratorSpec | None:
+    """The governor's proposal; a stage, since it looks at many specs."""
+
+    def work(_folder: Path, _listener: Listener) -> dict[str, Any]:
+        found = propose(history, budget, config.limits, estimate_price(parent, workloads))
+        note = (
+            f"{found.rows} x {found.cols}, {found.macros} banks, {found.clock_ns:g} ns" if found else "nothing is left"
+        )
+        return {"spec": asdict(found) if found else None, "note": note}
+
+    inputs = {
+        "tried": [[g.status, g.spec] for g in history],
+        "parent": [asdict(m) for m in parent.metrics],
+        "workloads": turn.store.done(workloads),
+        "limits": asdict(config.limits),
+        "budget": budget,
+    }
+    spec = turn.stage("propose", inputs, MODELS, work).result["spec"]
+    return AcceleratorSpec(**spec) if spec else None
+
+
 def _evaluate(
     turn: Turn,
     spec: AcceleratorSpec,
@@ -59,13 +91,14 @@ def _evaluate(
     chip = front(turn, spec, config)
     planned = chip.planned
     if workloads is None:
-        reference = turn.stage(
+        traced = turn.stage(
             "workloads", {"floorplan": planned}, ("placer", "sim"),
             lambda folder, _: stages.workloads(folder, planned.folder, config),
-        ).folder  # fmt: skip
+        )  # fmt: skip
     else:
-        reference = workloads
-        turn.done["workloads"] = Stage(workloads, "", {}, cached=True)
+        traced = turn.store.done(workloads)
+        turn.done["workloads"] = traced
+    reference, reference_key = traced.folder, traced.key
     policy = turn.store.root / parent.stages["train"] if parent else None
     policy_key = json.loads((policy / "stage.json").read_text())["key"] if policy else ""
     trained = turn.stage(
@@ -88,14 +121,28 @@ def _evaluate(
     implemented = back(turn, "implement", chip, placed, jobs, config)
     baseline = back(turn, "implement-sa", chip, annealed, [("sa", seeds[0])], config)
     metrics = _metrics(chip.synthesised, placed, implemented)
-    metrics += price_metrics(spec, metrics, reference, config.implementation_seeds, budget)
+    priced = turn.stage(
+        "price",
+        {"synth": chip.synthesised, "implement": implemented, "workloads": reference_key, "budget": budget},
+        MODELS,
+        lambda _folder, _listener: {
+            "metrics": [asdict(m) for m in price_metrics(spec, metrics, reference, seeds, budget)],
+            "note": "",
+        },
+    )
+    metrics += [Metric(**m) for m in priced.result["metrics"]]
     curve = [(int(s), float(c)) for s, c in trained.result["curve"]]
     verdict = _verdict(metrics, parent)
     best = metrics if verdict.keep or parent is None else parent.metrics
-    decision = decide(curve, mean_price(best), config)
+    price = mean_price(best)
+    decided = turn.stage(
+        "budget", {"train": trained, "price": price, "limits": asdict(config.limits), "seed": config.seed}, MODELS,
+        lambda _folder, _listener: decide(curve, price, config) | {"note": ""},
+    )  # fmt: skip
     return Generation(
         turn.number, parent.number if parent else None, "kept" if verdict.keep else "rolled back", asdict(spec),
-        budget, verdict.as_dict(), decision, turn.folders(), metrics, curve, _observations(turn, annealed, baseline),
+        budget, verdict.as_dict(), decided.result, turn.folders(), metrics, curve,
+        _observations(turn, annealed, baseline),
     )  # fmt: skip
 
 

@@ -69,6 +69,11 @@ class Store:
             if not path.parent.name.endswith((".partial", ".failed")):
                 self.index[json.loads(path.read_text())["key"]] = path.parent
 
+    def done(self, folder: Path) -> Stage:
+        """A finished stage, by its folder."""
+        record = json.loads((folder / "stage.json").read_text())
+        return Stage(folder, record["key"], record["result"], cached=True)
+
     def run(
         self,
         generation: int,
@@ -85,7 +90,7 @@ class Store:
         key = content_key(name, inputs, folders)
         done = self.index.get(key)
         if self.reuse and done is not None:
-            return Stage(done, key, json.loads((done / "stage.json").read_text())["result"], cached=True)
+            return self.done(done)
         target = self.root / f"gen-{generation:03d}" / name
         partial = target.with_name(name + ".partial")
         marker = partial / "key"
