@@ -32,15 +32,16 @@ def test_proposals_walk_through_every_neighbour_once_in_the_estimate_s_order() -
     def estimate(s: AcceleratorSpec) -> float:
         return -s.rows * s.cols + s.clock_ns
 
+    wide = Limits(max_pes=4096, max_macros=4096)
     seen: list[AcceleratorSpec] = []
     while len(seen) < len(neighbours(spec)):
-        found = propose(archive, 1, Limits(), estimate)
+        found = propose(archive, 1, wide, estimate)
         assert found is not None
         seen.append(found)
         archive.append(kept(found, len(archive), "rolled back"))
     assert sorted(seen, key=estimate)[0] == seen[0]
     assert {s.content_hash for s in seen} == {s.content_hash for s in neighbours(spec)}
-    assert propose(archive, 1, Limits(), estimate) is None
+    assert propose(archive, 1, wide, estimate) is None
 
 
 def test_the_constitution_bounds_proposals() -> None:
