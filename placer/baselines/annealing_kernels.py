@@ -138,20 +138,19 @@ def _pushed(s: Any, m: Any, node: int, x: float, y: float) -> tuple[bool, float,
 def _at_pin(s: Any, m: Any, node: int) -> tuple[float, float]:
     """Where another end of one of the node's nets lies, in x, in y or in both; its own place without nets."""
     x, y = s.position[node, 0], s.position[node, 1]
-    first, last = s.node_net_start[node], s.node_net_start[node + 1]
+    first, last = s.node_start[node], s.node_start[node + 1]
     if first == last:
         return x, y
     net = s.node_nets[first + _below(m, last - first)]
     begin, end = s.net_start[net], s.net_start[net + 1]
     # Half of the time the driver, which is in every two-pin route of its net.
     k = begin if _uniform(m) < 0.5 else begin + _below(m, end - begin)
-    q = s.net_points[k]
     axis = _below(m, 3)
     gw, gh = s.scalars[CELL_W], s.scalars[CELL_H]
     if axis != 1:
-        x = s.point_at[q, 0] + gw * _bell(m) * 0.4
+        x = s.slot_at[k, 0] + gw * _bell(m) * 0.4
     if axis != 0:
-        y = s.point_at[q, 1] + gh * _bell(m) * 0.4
+        y = s.slot_at[k, 1] + gh * _bell(m) * 0.4
     return x, y
 
 
