@@ -52,8 +52,7 @@ while not all(pathlib.Path(n).exists() and pathlib.Path(n).read_text() for n in 
 
 def test_success_reports_time_and_log(tmp_path: Path) -> None:
     code = (
-        "import sys; print('out', flush=True); print('err', file=sys.stderr, flush=True);"
-        "print(repr(sys.stdin.read()))"
+        "import sys; print('out', flush=True); print('err', file=sys.stderr, flush=True);print(repr(sys.stdin.read()))"
     )
     run = python(tmp_path, code)
     assert run.tail == "out\nerr\n''"
