@@ -1,0 +1,132 @@
+"""Learning nears an optimum known by enumeration, but not from shuffled rewards; resume is exact."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from placer import env
+from placer.checkpoint import CheckpointError
+from placer.legality import is_legal
+from placer.netlist import Canvas, Netlist, Placement
+from placer.policy import PolicyConfig
+from placer.ppo import TrainConfig, initial_state, update
+from placer.train import CHECKPOINT, Progress, problem_for, train
+
+POLICY = PolicyConfig(
+    grid=8, node_dim=8, layers=1, edge_layers=(), hidden=24, deconv=(8, 8), map_channels=8, value=(16,)
+)
+CONFIG = TrainConfig(
+    updates=60,
+    episodes=32,
+    fine=1,
+    soft_iterations=0,
+    epochs=4,
+    minibatches=2,
+    weights=(0.3, 1.0, 0.5),
+    learning_rate=3e-3,
+    entropy_start=0.03,
+    plateau_updates=0,
+    policy=POLICY,
+)
+
+
+def design(width: float = 24.0) -> tuple[Netlist, Placement]:
+    """Two hard macros, two soft ones and four ports; small enough to try every placement on an 8 x 8 grid."""
+    size = np.array([[width, 16], [16, 20], [20, 4], [20, 4], [0, 0], [0, 0], [0, 0], [0, 0]])
+    position = np.array([[50.0, 50]] * 4 + [[0, 50], [100, 50], [50, 0], [50, 100]])
+    nets = [(0, 2, 4), (1, 3, 5), (2, 6), (3, 0, 1), (1, 7), (4, 0)]
+    pins = np.array([node for net in nets for node in net], np.int32)
+    netlist = Netlist(
+        "tiny",
+        Canvas(100.0, 100.0, 10, 10, h_routes_per_um=2, v_routes_per_um=2),
+        tuple(f"n{i}" for i in range(8)),
+        np.array([0, 0, 1, 1, 2, 2, 2, 2], np.int8),
+        size,
+        np.zeros(8, bool),
+        tuple(f"p{i}" for i in range(len(pins))),
+        pins,
+        np.where(pins[:, None] < 2, np.array([[4.0, -3.0]]), 0.0),
+        np.cumsum([0] + [len(net) for net in nets]).astype(np.int32),
+        np.arange(len(pins), dtype=np.int32),
+        np.array([8.0, 4, 2, 6, 8, 3]),
+    )
+    return netlist, Placement(position, np.zeros(8, np.int8))
+
+
+def test_reaches_the_optimum_and_not_from_shuffled_rewards() -> None:
+    netlist, initial = design()
+    problem = problem_for(netlist, initial, CONFIG)
+
+    @jax.jit
+    def cost_of(pair: jax.Array) -> jax.Array:
+        state, seen = env.reset(problem)
+        allowed = seen.mask[pair // 64]
+        state, seen = env.step(problem, state, pair // 64)
+        allowed &= seen.mask[pair % 64] & ~state.dead
+        state, _ = env.step(problem, state, pair % 64)
+        return jnp.where(allowed, env.finish(problem, state, 0).cost, jnp.inf)
+
+    every = np.asarray(jax.lax.map(cost_of, jnp.arange(64 * 64), batch_size=256))
+    every = np.sort(every[np.isfinite(every)])
+    assert len(every) > 500
+
+    @jax.jit
+    def one(state: object, shuffled: jax.Array) -> object:
+        def score(cost: jax.Array, key: jax.Array) -> jax.Array:
+            return jnp.where(shuffled, jax.random.permutation(key, cost), cost)
+
+        return update(state, problem, jax.random.key(1), CONFIG, score)  # type: ignore[arg-type]
+
+    final = {}
+    for shuffled in (False, True):
+        state, costs = initial_state(problem, CONFIG, 0), []
+        for _ in range(CONFIG.updates):
+            state, metrics = one(state, jnp.asarray(shuffled))  # type: ignore[misc]
+            costs.append(float(metrics.cost))
+        final[shuffled] = np.mean(costs[-5:])
+        if not shuffled:
+            assert float(state.best_cost) <= every[len(every) // 200]  # among the best 0.5% of all placements
+    optimum, average = every[0], every.mean()
+    assert final[False] < optimum + 0.15 * (average - optimum)  # a policy's mean, entropy bonus and all
+    assert final[True] > optimum + 0.4 * (average - optimum)
+
+
+SHORT = replace(CONFIG, updates=4, episodes=4, epochs=2, checkpoint_updates=2)
+
+
+def test_resume_equals_an_undisturbed_run_bit_for_bit(tmp_path: Path) -> None:
+    netlist, initial = design()
+    heard: list[Progress] = []
+    whole = train(netlist, initial, SHORT, seed=3, progress=heard.append)
+    assert [p.update for p in heard] == [1, 2, 3, 4]
+    assert whole.reason == "the budget of 4 updates is spent"
+
+    class Killed(Exception):
+        pass
+
+    def kill(progress: Progress) -> None:
+        if progress.update == 3:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(netlist, initial, SHORT, seed=3, out_dir=tmp_path, progress=kill)
+    resumed = train(netlist, initial, SHORT, seed=3, out_dir=tmp_path, resume=True)
+    for a, b in zip(jax.tree.leaves(whole.params), jax.tree.leaves(resumed.params), strict=True):
+        np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(whole.curve_cost, resumed.curve_cost)
+    assert whole.best is not None
+    assert resumed.best is not None
+    np.testing.assert_array_equal(whole.best.position, resumed.best.position)
+    assert is_legal(netlist, whole.best)
+
+    with pytest.raises(CheckpointError, match="another netlist"):
+        train(netlist, initial, SHORT, seed=4, out_dir=tmp_path, resume=True)
+    (tmp_path / CHECKPOINT).write_bytes(b"garbage")
+    with pytest.raises(CheckpointError, match="remove it"):
+        train(netlist, initial, SHORT, seed=3, out_dir=tmp_path, resume=True)
