@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,8 @@ from rich.table import Table
 from loop.errors import LoopError
 from loop.store import write_atomically
 from placer.cost import CostModel, ProxyCost
-from placer.formats.plc import load_design, write_plc
-from placer.formats.protobuf import read_netlist
 from placer.legality import violations
+from placer.load import load_any
 from placer.netlist import Netlist, Placement
 from placer.picture import draw_map, draw_placement
 
@@ -29,6 +28,7 @@ METHODS = ("random", "greedy", "force", "sa", "rl")
 def place_netlist(
     netlist_path: Path,
     plc: Path | None,
+    lef: Sequence[Path],
     method: str,
     seconds: float,
     seed: int,
@@ -36,12 +36,13 @@ def place_netlist(
     out: Path,
     console: Console,
 ) -> dict[str, Any]:
-    """Place a Circuit Training netlist and write placement, result and pictures into ``out``.
+    """Place a netlist and write placement (in its own format, too), result and pictures into ``out``.
 
     Args:
-        netlist_path: ``.pb.txt``, gzipped or not.
+        netlist_path: ``.pb.txt`` (Circuit Training), ``.def`` or ``.aux`` (Bookshelf); gzipped or not.
         plc: placement that gives the canvas and the fixed nodes; None: ``initial.plc`` beside the netlist where there
             is one, else a square canvas.
+        lef: technology and cells of a ``.def``.
         method: one of METHODS.
         seconds: wall-clock budget of the methods that can use one (sa, rl).
         seed: of everything random.
@@ -56,7 +57,8 @@ def place_netlist(
         raise LoopError(f"there is no placement method {method!r}; the methods are {', '.join(METHODS)}")
     beside = netlist_path.parent / "initial.plc"
     header = plc or (beside if beside.exists() else None)
-    netlist, initial = load_design(netlist_path, header) if header else read_netlist(netlist_path)
+    design = load_any(netlist_path, header, lef, seed)
+    netlist, initial = design.netlist, design.placement
     began = time.monotonic()
     with Live(console=console, refresh_per_second=4, transient=True) as live:
         placement = _place(netlist, initial, method, seconds, seed, halo, live)
@@ -77,7 +79,7 @@ def place_netlist(
         "initial_proxy": model.evaluate(initial).total(),
     }
     out.mkdir(parents=True, exist_ok=True)
-    write_plc(out / "placement.plc", netlist, placement)
+    design.write(out, placement)
     write_atomically(out / "result.json", json.dumps(result, indent=1))
     maps = model.maps(placement)
     draw_placement(out / "placement.png", netlist, placement, f"{method}: proxy {cost.total():.4f}", nets=200)

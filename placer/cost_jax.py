@@ -120,7 +120,7 @@ def _lines(at: Array, cell: Array) -> Array:
     Behind the barrier XLA divides; without it, it multiplies by the reciprocal, and what lies on a cell's edge may fall
     into the other cell.
     """
-    divisor: Array = lax.optimization_barrier(jnp.broadcast_to(cell, at.shape))  # type: ignore[no-untyped-call]
+    divisor: Array = lax.optimization_barrier(jnp.broadcast_to(cell, at.shape))
     return jnp.floor(at / divisor)
 
 
