@@ -93,6 +93,10 @@ def read_saif(path: Path, top: str) -> Saif:
                 _add(match["net"], match["values"], scopes[inside:], probability, toggles)
         elif match["instance"] is not None:
             names = match["instance"].replace('"', "").split()
+            if not names:
+                raise InputError(
+                    f"{path}:{text.count(chr(10), 0, match.start()) + 1}: expected the name of an instance"
+                )
             scopes.append(_plain(names[-1]))
             if inside < 0 and top in map(_plain, names):
                 inside = len(scopes)

@@ -90,6 +90,7 @@ def test_bad_saif_is_refused(tmp_path: Path, text: str, says: str) -> None:
 
 
 @settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(at=157, cut=5, text="")
 @given(at=st.integers(0, len(ICARUS)), cut=st.integers(0, 12), text=st.text("()[]\\\\ 01.9TCSAIFNETx\n", max_size=8))
 def test_mutated_saif_is_read_or_refused(tmp_path: Path, at: int, cut: int, text: str) -> None:
     path = tmp_path / "a.saif"

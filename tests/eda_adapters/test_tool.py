@@ -183,6 +183,9 @@ def test_killed_caller_takes_the_tool_along(tmp_path: Path) -> None:
 
 
 def test_interrupt_ends_the_tool(tmp_path: Path) -> None:
+    # A shell's background job starts with interrupts ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+
     def interrupt() -> None:
         while not (tmp_path / "stray").exists():
             time.sleep(0.05)
@@ -190,8 +193,11 @@ def test_interrupt_ends_the_tool(tmp_path: Path) -> None:
 
     thread = threading.Thread(target=interrupt)
     thread.start()
-    with pytest.raises(KeyboardInterrupt):
-        python(tmp_path, ORPHANS + "time.sleep(600)", timeout_s=60)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            python(tmp_path, ORPHANS + "time.sleep(600)", timeout_s=60)
+    finally:
+        signal.signal(signal.SIGINT, before)
     thread.join()
     assert gone(tmp_path / "child")
     assert gone(tmp_path / "stray")
