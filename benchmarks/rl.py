@@ -23,7 +23,7 @@ from placer.netlist import Netlist, Placement
 from placer.policy import PolicyConfig
 from placer.ppo import TrainConfig
 from placer.problem import Problem
-from placer.train import FINAL_SOFT_FACTOR, Progress, TrainResult, place, problem_for, train
+from placer.train import Progress, TrainResult, place, problem_for, settle, train
 
 COMMAND = "python -m benchmarks.rl"
 
@@ -80,17 +80,6 @@ def resume_equal(netlist: Netlist, initial: Placement) -> bool:
         return same(whole, train(netlist, initial, config, seed=1, out_dir=Path(folder), resume=True))
 
 
-def with_soft_step(problem: Problem, config: TrainConfig, placement: Placement) -> float:
-    """Cost of given hard macros when the environment places the soft ones, as after an episode's end in ``place``."""
-    hard = problem.hard_size.shape[0]
-    position = jax.numpy.asarray(placement.position[np.asarray(problem.slot_node)[:hard]], jax.numpy.float32)
-    placed = jax.numpy.ones(hard, bool)
-    state = env.State(
-        position, placed, jax.numpy.int32(hard), jax.numpy.bool_(False), jax.numpy.zeros(1, jax.numpy.int32)
-    )
-    return float(jax.jit(env.finish, static_argnums=2)(problem, state, config.soft_iterations * FINAL_SOFT_FACTOR).cost)
-
-
 def main() -> None:
     """Measure and write ``benchmarks/results/rl.json``."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -112,7 +101,8 @@ def main() -> None:
     seconds = time.monotonic() - began
     placed = place(netlist, initial, result.params, seed=arguments.seed, config=config)
     cost = model.evaluate(placed)
-    random = [with_soft_step(problem, config, random_legal(netlist, initial, s)) for s in range(3)]
+    drawn = [random_legal(netlist, initial, s) for s in range(3)]
+    random = [model.evaluate(settle(netlist, initial, p, config)).total() for p in drawn]
     command = f"{COMMAND} --updates {arguments.updates}"
     figures = [
         Figure("scratch_ariane133_proxy", cost.total(), "1", "lower", 0.76, [arguments.seed], command),

@@ -141,20 +141,26 @@ def train(
 
 
 def place(folder: Path, planned: Path, trained: Path, config: LoopConfig) -> dict[str, Any]:
-    """Place with the trained policy, and at random for comparison; both legal, halos kept."""
+    """Place with the trained policy, and at random for comparison; both legal, halos kept.
+
+    Both get the environment's soft macros and flips, so that they differ in where the hard macros are.
+    """
     from flax.serialization import msgpack_restore
 
     from placer.baselines.random_legal import random_legal
     from placer.train import place as by_policy
+    from placer.train import settle
 
     netlist, initial = _netlist(planned)
+    settings = train_config(config, 1)
     params = msgpack_restore((trained / POLICY).read_bytes())
     clock = Stopwatch(folder / "seconds.json")
-    learned = by_policy(netlist, initial, params, config.seed, config=train_config(config, 1))
+    learned = by_policy(netlist, initial, params, config.seed, config=settings)
     seconds = clock.note()
+    random = random_legal(netlist, initial, config.seed, config.halo_um)
     proxy = {
         "rl": _score(folder / "rl.plc", netlist, learned),
-        "random": _score(folder / "random.plc", netlist, random_legal(netlist, initial, config.seed, config.halo_um)),
+        "random": _score(folder / "random.plc", netlist, settle(netlist, initial, random, settings)),
     }
     return {
         "proxy": proxy,

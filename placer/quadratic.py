@@ -72,9 +72,10 @@ def quadratic_of(
     np.add.at(matrix, (pairs[:, 0], pairs[:, 1]), weight)
     matrix += matrix.T
     degree = matrix.sum(1)
-    anchor = np.full(slots, ANCHOR * max(degree[: hard + soft].mean(), 1e-12))
     moving_hard = np.arange(hard_count)
     moving_soft = hard + np.flatnonzero(~fixed[hard : hard + soft])
+    moving = degree[np.concatenate([moving_hard, moving_soft])]
+    anchor = np.full(slots, ANCHOR * max(moving.sum() / max((moving > 0).sum(), 1), 1e-12))
     still = np.flatnonzero(fixed)
     laplacian = np.diag(degree + anchor) - matrix
 

@@ -176,6 +176,23 @@ def place(
     return placement
 
 
+def settle(netlist: Netlist, initial: Placement, placement: Placement, config: TrainConfig) -> Placement:
+    """Keep the hard macros where a placement has them; soft macros and flips as after an episode's end in ``place``.
+
+    So what a policy does with hard macros can be compared with what another method does, all else being equal.
+    """
+    problem = problem_for(netlist, initial, config)
+    hard = problem.hard_size.shape[0]
+    position = jnp.asarray(placement.position[np.asarray(problem.slot_node[:hard])], jnp.float32)
+    none = jnp.zeros(problem.fine_x.shape[0], jnp.int32)
+    state = env.State(position, jnp.ones(hard, bool), jnp.int32(hard), jnp.bool_(False), none)
+    outcome = _finish(problem, state, config.soft_iterations * FINAL_SOFT_FACTOR)
+    settled = _placement(netlist, initial, outcome.position, outcome.orientation)
+    movers = netlist.nodes(NodeKind.HARD)
+    settled.position[movers] = placement.position[movers]  # single precision does not move them
+    return settled
+
+
 def training_step_example(
     netlist: Netlist, initial: Placement, config: TrainConfig
 ) -> tuple[Callable[..., Any], tuple[Any, ...]]:
@@ -189,6 +206,7 @@ def problem_for(netlist: Netlist, initial: Placement, config: TrainConfig) -> Pr
     return problem_of(netlist, initial, config.policy.grid, config.fine, config.weights, config.halo)
 
 
+_finish = jax.jit(env.finish, static_argnums=2)
 _update = partial(jax.jit, static_argnames=("config", "score"))(update)
 
 

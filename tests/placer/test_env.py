@@ -1,0 +1,195 @@
+"""The placement environment: always legal, masks as brute force says, closed forms as solvers say."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from placer import env
+from placer.cost import CostModel
+from placer.legality import is_legal
+from placer.netlist import Canvas, Netlist, Placement
+from placer.problem import Problem, Sizes, choose_lines, problem_of
+from placer.soft_step import hard_maps, smooth_terms
+
+HARD, SOFT, PORTS, NETS = 5, 6, 4, 24
+GRID, FINE = 8, 2
+
+
+def design(seed: int, fixed: bool = False, size: float = 26.0) -> tuple[Netlist, Placement]:
+    """A random netlist; which nodes its nets join is always the same, so that all cases share compiled code."""
+    rng = np.random.default_rng(seed)
+    count = HARD + SOFT + PORTS
+    sizes = np.zeros((count, 2))
+    sizes[:HARD] = rng.uniform(6, size, (HARD, 2))
+    sizes[HARD : HARD + SOFT] = (10, 5)
+    position = rng.uniform(20, 80, (count, 2))
+    position[-PORTS:] = [(0, 30), (100, 60), (40, 0), (70, 100)]
+    joins = np.random.default_rng(0)
+    nodes = np.stack([joins.permutation(count)[:3] for _ in range(NETS)])  # [E, 3]
+    pins = nodes.reshape(-1).astype(np.int32)
+    offset = np.where((pins < HARD)[:, None], rng.uniform(-0.5, 0.5, (len(pins), 2)) * sizes[pins], 0.0)
+    is_fixed = np.zeros(count, bool)
+    is_fixed[0] = fixed
+    netlist = Netlist(
+        "random",
+        Canvas(100.0, 100.0, 10, 10, h_routes_per_um=3, v_routes_per_um=3),
+        tuple(f"n{i}" for i in range(count)),
+        np.array([0] * HARD + [1] * SOFT + [2] * PORTS, np.int8),
+        sizes,
+        is_fixed,
+        tuple(f"p{i}" for i in range(len(pins))),
+        pins,
+        offset,
+        np.arange(0, len(pins) + 1, 3, dtype=np.int32),
+        np.arange(len(pins), dtype=np.int32),
+        rng.integers(1, 9, NETS).astype(float),
+    )
+    return netlist, Placement(position, np.zeros(count, np.int8))
+
+
+SIZES = Sizes(HARD, SOFT, PORTS, 3 * NETS, 3 * NETS)
+
+
+@jax.jit
+def play(problem: Problem, key: jax.Array) -> tuple[env.State, tuple[env.State, env.Observation]]:
+    """An episode by random feasible actions; the final state, and all states and observations [H, ...]."""
+
+    def turn(
+        carry: tuple[env.State, env.Observation], k: jax.Array
+    ) -> tuple[tuple[env.State, env.Observation], object]:
+        state, seen = carry
+        action = jax.random.categorical(k, jnp.where(seen.mask, 0.0, -1e9))
+        return env.step(problem, state, action), (state, seen)
+
+    keys = jax.random.split(key, problem.hard_size.shape[0])
+    (state, _), (states, seen) = jax.lax.scan(turn, env.reset(problem), keys)
+    return state, (states, seen)
+
+
+finish = partial(jax.jit, static_argnums=2)(env.finish)
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(0, 10**6), st.booleans(), st.sampled_from([0.0, 2.0]))
+def test_complete_episodes_are_legal_and_dead_ones_are_flagged(seed: int, fixed: bool, halo: float) -> None:
+    netlist, initial = design(seed, fixed)
+    problem = problem_of(netlist, initial, GRID, FINE, halo=halo, sizes=SIZES)
+    state, _ = play(problem, jax.random.key(seed))
+    outcome = finish(problem, state, 2)
+    complete = bool(outcome.complete)
+    assert complete != bool(state.dead)
+    assert int(state.placed.sum()) == (HARD if complete else int(state.turn) + fixed)
+    if complete:
+        placement = Placement(np.asarray(outcome.position, float), np.asarray(outcome.orientation, np.int8))
+        if fixed:
+            np.testing.assert_allclose(placement.position[0], initial.position[0], rtol=1e-6)
+        assert is_legal(netlist, placement, halo)
+        cost = CostModel(netlist).evaluate(placement)
+        assert float(outcome.cost) == pytest.approx(cost.total(), rel=2e-4)
+        np.testing.assert_array_equal(placement.position[-PORTS:], initial.position[-PORTS:])
+    else:
+        assert float(outcome.cost) > env.DEAD_COST
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.integers(0, 10**6))
+def test_mask_is_what_brute_force_says(seed: int) -> None:
+    netlist, initial = design(seed)
+    problem = problem_of(netlist, initial, GRID, FINE, halo=1.0, sizes=SIZES)
+    _, (states, seen) = play(problem, jax.random.key(seed))
+    active, mask, placed, position = (np.asarray(a) for a in (seen.active, seen.mask, states.placed, states.position))
+    sizes, halo = np.asarray(problem.hard_size), float(problem.halo)
+    for t in np.flatnonzero(active):
+        low = position[t, placed[t]] - sizes[placed[t]] / 2 - halo
+        high = position[t, placed[t]] + sizes[placed[t]] / 2 + halo
+        size = sizes[t]
+        feasible = np.zeros((GRID, GRID), bool)
+        for i, x in enumerate(np.asarray(problem.fine_x)):
+            for j, y in enumerate(np.asarray(problem.fine_y)):
+                a, b = np.array([x, y]) - size / 2, np.array([x, y]) + size / 2
+                apart = all((b <= lo).any() or (hi <= a).any() for lo, hi in zip(low, high, strict=True))
+                inside = (a > 0).all() and (b < 100).all()
+                feasible[i // FINE, j // FINE] |= apart and inside
+        np.testing.assert_array_equal(mask[t].reshape(GRID, GRID), feasible)
+
+
+def test_padding_changes_nothing() -> None:
+    netlist, initial = design(3)
+    exact = problem_of(netlist, initial, GRID, FINE)
+    padded = problem_of(netlist, initial, GRID, FINE, sizes=Sizes(HARD + 2, SOFT + 3, PORTS + 1, 80, 90))
+    outcomes = []
+    for problem in (exact, padded):
+        state, seen = jax.jit(env.reset)(problem)
+        for _ in range(HARD):
+            state, seen = jax.jit(env.step)(
+                problem, state, jnp.argmin(jnp.where(seen.mask, seen.maps[..., 2].reshape(-1), 9.0))
+            )
+        assert not bool(seen.active)
+        outcomes.append(finish(problem, state, 0))
+    np.testing.assert_allclose(outcomes[0].position, outcomes[1].position, atol=1e-3)
+    assert float(outcomes[0].cost) == pytest.approx(float(outcomes[1].cost), rel=1e-4)
+
+
+def test_targets_are_the_quadratic_minimum_given_the_macros_before() -> None:
+    netlist, initial = design(5)
+    problem = problem_of(netlist, initial, GRID, FINE, sizes=SIZES)
+    slots = HARD + SOFT + PORTS
+    matrix = np.zeros((slots, slots))
+    pair, weight = np.asarray(problem.connections.pair), np.asarray(problem.connections.weight[:, 0], float)
+    np.add.at(matrix, (pair[:, 0], pair[:, 1]), weight)
+    matrix += matrix.T
+    position = np.random.default_rng(0).uniform(0, 100, (slots, 2))
+    position[-PORTS:] = initial.position[-PORTS:]
+    anchor = 1e-3 * matrix.sum(1)[: HARD + SOFT].mean()
+    for first_free in range(HARD + 1):  # macros before are placed, the rest and the soft macros are free
+        free = np.arange(first_free, HARD + SOFT)
+        held = np.setdiff1d(np.arange(slots), free)
+        a = np.diag(matrix.sum(1)[free] + anchor) - matrix[np.ix_(free, free)]
+        best = np.linalg.solve(a, matrix[np.ix_(free, held)] @ position[held] + anchor * 50.0)
+        if first_free < HARD:
+            target = problem.quadratic.base[first_free] + problem.quadratic.pull[first_free] @ position[:HARD]
+            np.testing.assert_allclose(target, best[0], rtol=1e-4, atol=1e-3)
+        else:
+            soft = problem.quadratic.soft_base + problem.quadratic.soft_pull @ position[:HARD]
+            np.testing.assert_allclose(soft, best, rtol=1e-4, atol=1e-3)
+
+
+def test_soft_step_gradient_and_descent() -> None:
+    netlist, initial = design(7)
+    problem = problem_of(netlist, initial, GRID, FINE, sizes=SIZES)
+    state, _ = play(problem, jax.random.key(1))
+    maps = hard_maps(problem.smooth, state.position, problem.hard_size, state.placed)
+    after = problem.start[HARD + SOFT :]
+
+    @jax.jit
+    def smooth(soft: jax.Array) -> jax.Array:
+        position = jnp.concatenate([state.position, soft, after])
+        signs = jnp.ones((len(position), 2))
+        terms = smooth_terms(problem.smooth, problem.connections, position, signs, soft, problem.soft_size, maps)
+        return problem.weights @ terms
+
+    soft = jnp.asarray(np.random.default_rng(2).uniform(10, 90, (SOFT, 2)), jnp.float32)
+    slope = np.asarray(jax.jit(jax.grad(smooth))(soft))
+    for i in range(SOFT):
+        for axis in range(2):
+            change = np.zeros((SOFT, 2), np.float32)
+            change[i, axis] = 0.02
+            finite = (float(smooth(soft + change)) - float(smooth(soft - change))) / 0.04
+            assert slope[i, axis] == pytest.approx(finite, abs=2e-3 * float(np.abs(slope).max()) + 2e-4)
+    assert float(finish(problem, state, 40).cost) < float(finish(problem, state, 0).cost)
+
+
+def test_grid_wastes_least() -> None:
+    # Macros of 10.1 on a canvas of 100: 30 fine cells of 3.33 lose 3.2 per macro, 36 fine cells of 2.78 only 1.0.
+    lengths = np.array([10.1, 10.1])
+    chosen = choose_lines(lengths, 100.0, 10, 4)
+    pitch = {c: 100.0 / (4 * c) for c in range(7, 11)}
+    waste = {c: float(np.ceil(10.1 / p) * p) for c, p in pitch.items()}
+    assert waste[chosen] == min(waste.values())
