@@ -14,7 +14,7 @@ APT_PACKAGES := ccache g++ iverilog make opensta perl python3-venv qflow-tech-os
 RUN ?= default
 GENERATIONS ?= 3
 DESIGN ?= default
-METHOD ?= rl
+METHOD ?= auto
 NETLIST ?=
 TIME ?= 60
 ARGS ?=
@@ -56,7 +56,7 @@ loop: setup ## close the loop: RUN=default GENERATIONS=3
 ppa: setup ## PPA report over the generations of RUN (HTML and Markdown)
 	@$(CHIPLOOP) ppa runs/$(RUN) $(ARGS)
 
-place: setup ## place a netlist: NETLIST=x.pb.txt METHOD=rl|sa|... TIME=60
+place: setup ## place a netlist: NETLIST=x.pb.txt METHOD=auto|sa|rl|... TIME=60
 	@$(CHIPLOOP) place $(NETLIST) --method $(METHOD) --time $(TIME) $(ARGS)
 
 sim: setup ## simulate a design against its golden model: DESIGN=default
@@ -67,7 +67,7 @@ flow: setup ## one design from RTL to PPA: DESIGN=default
 
 ## ---- quality ----
 
-.PHONY: test lint format bench bench-loop bench-cost bench-baselines bench-rl clean
+.PHONY: test lint format bench bench-loop bench-cost bench-baselines bench-placement bench-rl clean
 test: setup ## run all tests
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
@@ -88,6 +88,9 @@ bench-cost: setup ## measure the proxy cost's evaluators
 
 bench-baselines: setup ## measure the baseline placers (hours)
 	@$(BIN)/python -m benchmarks.baselines $(ARGS)
+
+bench-placement: setup ## measure the placements of the published netlists (hours); ARGS="ten minute": these only
+	@$(BIN)/python -m benchmarks.proxy $(ARGS)
 
 bench-rl: setup ## measure the RL placer
 	@$(BIN)/python -m benchmarks.rl $(ARGS)

@@ -75,22 +75,23 @@ def ppa(run: Annotated[Path, typer.Argument(help="run folder")] = Path("runs/def
 @app.command()
 def place(
     netlist: Annotated[Path, typer.Argument(help="netlist: .pb.txt (Circuit Training), .def or .aux (Bookshelf)")],
-    method: Annotated[str, typer.Option(help="random, greedy, force, sa or rl")] = "sa",
-    time: Annotated[float, typer.Option(min=0.0, help="budget of sa in seconds, of rl in policy updates")] = 60.0,
+    method: Annotated[str, typer.Option(help="auto, sa, rl, force, greedy or random")] = "auto",
+    time: Annotated[float, typer.Option(min=0.0, help="budget in seconds; of rl, policy updates")] = 60.0,
+    moves: Annotated[int | None, typer.Option(min=1, help="budget in moves per core; reproducible bit for bit")] = None,
     plc: Annotated[Path | None, typer.Option(help="canvas and fixed nodes [default: initial.plc beside it]")] = None,
     lef: Annotated[list[Path] | None, typer.Option(help="technology and cells of a .def; may be repeated")] = None,
     halo: Annotated[float, typer.Option(min=0.0, help="um kept free on each side of each hard macro")] = 0.0,
-    seed: Annotated[int, typer.Option(help="equal seeds give equal starts")] = 0,
+    seed: Annotated[int, typer.Option(help="of everything random")] = 0,
     out: Annotated[Path | None, typer.Option(help="folder for the results [default: runs/place/METHOD]")] = None,
 ) -> None:
     """Place the macros of a netlist; writes .plc (DEF, Bookshelf where it came so), JSON, pictures of cost and maps.
 
-    Example: [bold]chiploop place netlist.pb.txt.gz --method sa --time 60[/bold]
+    Example: [bold]chiploop place netlist.pb.txt.gz --method auto --time 60[/bold]
     """
-    from loop.placing import place_netlist
+    from loop.placing import Effort, place_netlist
 
     folder = out or Path("runs/place") / method
-    result = place_netlist(netlist, plc, lef or (), method, time, seed, halo, folder, console)
+    result = place_netlist(netlist, plc, lef or (), method, Effort(time, moves, seed, halo), folder, console)
     parts = ", ".join(f"{name} {result[name]:.4f}" for name in ("wirelength", "density", "congestion"))
     console.print(f"proxy {result['proxy']:.4f} ({parts}) after {result['seconds']:.1f} s, legal; written to {folder}")
 

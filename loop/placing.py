@@ -6,9 +6,9 @@ import json
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.live import Live
@@ -22,7 +22,28 @@ from placer.load import load_any
 from placer.netlist import Netlist, Placement
 from placer.picture import draw_map, draw_placement
 
-METHODS = ("random", "greedy", "force", "sa", "rl")
+if TYPE_CHECKING:
+    from placer.search import Progress
+
+METHODS = ("auto", "random", "greedy", "force", "sa", "rl")
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How hard a method tries, and under which rule.
+
+    Attributes:
+        seconds: wall-clock budget of auto and sa; for rl, policy updates.
+        moves: budget of auto and sa as evaluations of the cost per core: then equal seeds give equal placements, bit
+            for bit on one machine.
+        seed: of everything random.
+        halo: um kept free on each side of each hard macro.
+    """
+
+    seconds: float = 60.0
+    moves: int | None = None
+    seed: int = 0
+    halo: float = 0.0
 
 
 def place_netlist(
@@ -30,9 +51,7 @@ def place_netlist(
     plc: Path | None,
     lef: Sequence[Path],
     method: str,
-    seconds: float,
-    seed: int,
-    halo: float,
+    effort: Effort,
     out: Path,
     console: Console,
 ) -> dict[str, Any]:
@@ -44,9 +63,7 @@ def place_netlist(
             is one, else a square canvas.
         lef: technology and cells of a ``.def``.
         method: one of METHODS.
-        seconds: wall-clock budget of the methods that can use one (sa, rl).
-        seed: of everything random.
-        halo: um kept free on each side of each hard macro.
+        effort: how hard it tries.
         out: folder for the results; it is made.
         console: where the live table goes.
 
@@ -57,13 +74,13 @@ def place_netlist(
         raise LoopError(f"there is no placement method {method!r}; the methods are {', '.join(METHODS)}")
     beside = netlist_path.parent / "initial.plc"
     header = plc or (beside if beside.exists() else None)
-    design = load_any(netlist_path, header, lef, seed)
+    design = load_any(netlist_path, header, lef, effort.seed)
     netlist, initial = design.netlist, design.placement
     began = time.monotonic()
     with Live(console=console, refresh_per_second=4, transient=True) as live:
-        placement = _place(netlist, initial, method, seconds, seed, halo, live)
+        placement = _place(netlist, initial, method, effort, live)
     took = time.monotonic() - began
-    wrong = violations(netlist, placement, halo)
+    wrong = violations(netlist, placement, effort.halo)
     if wrong:
         raise AssertionError(f"{method} left an illegal placement: {wrong[0]}")
     model = CostModel(netlist)
@@ -71,8 +88,8 @@ def place_netlist(
     result = {
         "netlist": netlist_path.name,
         "method": method,
-        "seed": seed,
-        "halo_um": halo,
+        "seed": effort.seed,
+        "halo_um": effort.halo,
         "seconds": took,
         "proxy": cost.total(),
         **asdict(cost),
@@ -89,54 +106,53 @@ def place_netlist(
     return result
 
 
-def _place(
-    netlist: Netlist, initial: Placement, method: str, seconds: float, seed: int, halo: float, live: Live
-) -> Placement:
+def _place(netlist: Netlist, initial: Placement, method: str, effort: Effort, live: Live) -> Placement:
     from placer.baselines.random_legal import random_legal
 
-    if method == "random":
-        return random_legal(netlist, initial, seed, halo)
+    seconds, moves, seed, halo = effort.seconds, effort.moves, effort.seed, effort.halo
+    chains = len(os.sched_getaffinity(0))
+
+    def show(p: Progress) -> None:
+        live.update(_table(p.seconds, p.parts, p.cost, p.best, f"{p.moves / max(p.seconds, 1e-9):,.0f} moves/s"))
+
     if method == "greedy":
         from placer.baselines.greedy_packing import greedy_packing
 
         return greedy_packing(netlist, initial, seed, halo)
+    if method == "auto":
+        from placer.portfolio import place_auto
+        from placer.search import Rules
+
+        return place_auto(netlist, initial, seconds, seed, show, moves, chains, Rules(halo)).placement
+    if method == "rl":
+        return _by_policy(netlist, initial, effort, live.update)
+    start = random_legal(netlist, initial, seed, halo)
     if method == "force":
         from placer.baselines.force_directed import force_directed
 
-        return force_directed(netlist, random_legal(netlist, initial, seed, halo))
+        return force_directed(netlist, start)
     if method == "sa":
-        from placer.baselines.annealing import Progress, anneal
+        from placer.baselines.annealing import anneal
 
-        def show(p: Progress) -> None:
-            live.update(_table(p.seconds, p.parts, p.cost, p.best, f"{p.moves / max(p.seconds, 1e-9):,.0f} moves/s"))
-
-        start = random_legal(netlist, initial, seed, halo)
-        return anneal(netlist, start, seconds, seed, show, chains=len(os.sched_getaffinity(0)), halo=halo).placement
-    return _by_policy(netlist, initial, seconds, seed, halo, live.update)
+        return anneal(netlist, start, seconds, seed, show, moves, chains, halo).placement
+    return start
 
 
-def _by_policy(
-    netlist: Netlist,
-    initial: Placement,
-    seconds: float,
-    seed: int,
-    halo: float,
-    show: Callable[[Table], None],
-) -> Placement:
-    """Train a policy on the netlist for as long as the budget lasts, then place with it."""
+def _by_policy(netlist: Netlist, initial: Placement, effort: Effort, show: Callable[[Table], None]) -> Placement:
+    """Train a policy on the netlist for as many updates as the budget says, then place with it."""
     from placer import train as learner
     from placer.ppo import TrainConfig
 
-    config = TrainConfig(updates=max(1, round(seconds)), halo=halo)
+    config = TrainConfig(updates=max(1, round(effort.seconds)), halo=effort.halo)
 
     def progress(p: learner.Progress) -> None:
         note = f"update {p.update}/{p.updates}, {p.episodes_per_s:.1f} episodes/s, {p.seconds_left:.0f} s left"
         show(_table(0.0, None, p.cost, p.best, note))
 
-    result = learner.train(netlist, initial, config, seed=seed, progress=progress)
-    placed = learner.place(netlist, initial, result.params, seed, config=config)
+    result = learner.train(netlist, initial, config, seed=effort.seed, progress=progress)
+    placed = learner.place(netlist, initial, result.params, effort.seed, config=config)
     model = CostModel(netlist)
-    found = [p for p in (placed, result.best) if p is not None and not violations(netlist, p, halo)]
+    found = [p for p in (placed, result.best) if p is not None and not violations(netlist, p, effort.halo)]
     return min(found, key=lambda p: model.evaluate(p).total())
 
 

@@ -1,0 +1,176 @@
+"""``--method auto``: several ways to search, and time for those that pay on this netlist.
+
+Three phases share the budget. *Race*: every start is annealed briefly, and the best goes on. *Annealing*: one long
+cooling. *Refinement*: short runs of coordinate descent, large neighbourhood search and reheated annealing, each from
+the best placement so far; a bandit (UCB1: P. Auer, N. Cesa-Bianchi, P. Fischer, "Finite-time analysis of the
+multiarmed bandit problem", 2002) gives the next run to the way that has gained most for its time. Nothing in it knows
+a design.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from placer.baselines.force_directed import force_directed
+from placer.baselines.random_legal import random_legal
+from placer.cost import ProxyCost
+from placer.legalise import legalise
+from placer.legality import violations
+from placer.netlist import Netlist, Placement
+from placer.search import Budget, Chain, Progress, Rules
+
+RACE_SHARE, COOLING_SHARE = 0.06, 0.84
+"""Shares of the budget that the race takes, and that are spent when the long cooling ends."""
+
+REFINEMENTS = 12
+"""Runs that the rest is cut into."""
+
+HOT, COLD = 2e-4, 1e-6
+"""Temperatures of the long cooling."""
+
+CURIOSITY = 0.5
+"""Weight of UCB1's term for what has been tried little, relative to the largest gain so far."""
+
+Way = Callable[[Chain, Budget, float], None]
+
+WAYS: dict[str, Way] = {
+    "reheat": lambda chain, budget, until: chain.anneal(budget, until, 2e-5, COLD),
+    "warm": lambda chain, budget, until: chain.anneal(budget, until, 5e-6, COLD),
+    "descent": lambda chain, budget, until: chain.descend(budget, until),
+    "pairs": lambda chain, budget, until: chain.neighbourhoods(budget, until, 2, COLD),
+    "neighbourhoods": lambda chain, budget, until: chain.neighbourhoods(budget, until, 6, COLD),
+}
+"""Ways to refine: each goes on from a chain's placement until a share of the budget is spent."""
+
+
+@dataclass(frozen=True)
+class Portfolio:
+    """What a portfolio found.
+
+    Attributes:
+        placement: the best placement seen; legal.
+        cost: its weighted proxy cost; parts: of it.
+        moves: evaluations of the cost, by all chains.
+        curve: of the chain that won.
+        race: name of each start to the cost that it reached in the race.
+        gains: way to what its runs gained in all, of the chain that won.
+        runs: way to how many runs it was given.
+    """
+
+    placement: Placement
+    cost: float
+    parts: ProxyCost
+    moves: int
+    curve: tuple[Progress, ...]
+    race: dict[str, float]
+    gains: dict[str, float]
+    runs: dict[str, int]
+
+
+def place_auto(
+    netlist: Netlist,
+    initial: Placement,
+    seconds: float = 60.0,
+    seed: int = 0,
+    callback: Callable[[Progress], None] | None = None,
+    moves: int | None = None,
+    chains: int = 1,
+    rules: Rules | None = None,
+    weights: tuple[float, float, float] = (1.0, 0.5, 0.5),
+    starts: Sequence[tuple[str, Placement]] = (),
+) -> Portfolio:
+    """Place a clustered netlist as well as the time allows.
+
+    Args:
+        netlist: hard and soft macros and ports.
+        initial: where ports and fixed nodes are; nothing else of it is used.
+        seconds: the budget, when ``moves`` is not given.
+        seed: with ``moves``, the same seed gives the same result bit for bit.
+        callback: called about every second with where the first chain stands.
+        moves: the budget as evaluations per chain.
+        chains: independent searches side by side after the race; the best wins.
+        rules: of legality.
+        weights: of wirelength, density and congestion.
+        starts: more placements to start from, by name, legal or not.
+
+    Raises:
+        Infeasible: no legal placement was found.
+    """
+    rules = rules or Rules()
+    random = [random_legal(netlist, initial, seed + k, rules.halo) for k in range(2)]
+    entrants = [(f"random {k}", force_directed(netlist, _legal(netlist, p, rules))) for k, p in enumerate(random)]
+    entrants += [(name, _legal(netlist, p, rules)) for name, p in starts]
+    searches = [
+        Chain(netlist, entrants[0][1], seed + k, rules, weights, callback=callback if k == 0 else None)
+        for k in range(chains)
+    ]
+    for chain in searches:
+        chain.prepare()
+    budget = Budget(seconds, moves)
+    race = _race(searches[0], entrants, budget)
+    leader = searches[0].best_placement
+
+    def search(chain: Chain) -> tuple[dict[str, float], dict[str, int]]:
+        chain.restart(leader)
+        chain.moves = searches[0].moves if chain is not searches[0] else chain.moves
+        chain.anneal(budget, COOLING_SHARE, HOT, COLD)
+        found = _refine(chain, budget)
+        chain.finish(budget)
+        return found
+
+    with ThreadPoolExecutor(chains) as pool:
+        outcomes = list(pool.map(search, searches))
+    winner = min(range(chains), key=lambda k: searches[k].best)
+    best = searches[winner]
+    found = violations(netlist, best.best_placement, rules.halo, rules.grid, rules.blockages, rules.fences)
+    if found:
+        raise AssertionError(f"the search left the legal placements: {found[0]}")
+    gains, runs = outcomes[winner]
+    return Portfolio(
+        best.best_placement, best.best, best.cost.parts, sum(c.moves for c in searches), tuple(best.curve), race,
+        gains, runs,
+    )  # fmt: skip
+
+
+def _legal(netlist: Netlist, placement: Placement, rules: Rules) -> Placement:
+    return legalise(netlist, placement, rules.halo, rules.grid, rules.blockages, rules.fences)
+
+
+def _race(chain: Chain, entrants: Sequence[tuple[str, Placement]], budget: Budget) -> dict[str, float]:
+    """Anneal each start for as long, one after the other; the chain's best placement is the winner's."""
+    reached: dict[str, float] = {}
+    for k, (name, placement) in enumerate(entrants):
+        chain.restart(placement)
+        chain.anneal(budget, RACE_SHARE * (k + 1) / len(entrants), HOT / 2, HOT / 10)
+        reached[name] = chain.current
+    return reached
+
+
+def _refine(chain: Chain, budget: Budget) -> tuple[dict[str, float], dict[str, int]]:
+    """Give short runs to the ways that pay; what each gained in all, and how many runs it had."""
+    gains, runs = dict.fromkeys(WAYS, 0.0), dict.fromkeys(WAYS, 0)
+    for k in range(REFINEMENTS):
+        until = COOLING_SHARE + (1 - COOLING_SHARE) * (k + 1) / REFINEMENTS
+        way = _choose(gains, runs, k)
+        before = chain.best
+        chain.restart(chain.best_placement)
+        WAYS[way](chain, budget, until)
+        gains[way] += before - chain.best
+        runs[way] += 1
+    return gains, runs
+
+
+def _choose(gains: dict[str, float], runs: dict[str, int], done: int) -> str:
+    """UCB1 on the gain per run; ways that had no run come first, in order."""
+    for way, count in runs.items():
+        if count == 0:
+            return way
+    largest = max(gains[way] / runs[way] for way in runs)
+
+    def promise(way: str) -> float:
+        return gains[way] / runs[way] + CURIOSITY * largest * math.sqrt(math.log(done) / runs[way])
+
+    return max(runs, key=promise)
