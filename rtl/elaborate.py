@@ -55,10 +55,17 @@ class Design:
 
 
 def parameters(spec: AcceleratorSpec) -> dict[str, int]:
-    """The parameters of ``gemm_accelerator``: sizes, and widths of addresses that hold the deepest scratchpad."""
+    """The parameters of ``gemm_accelerator``: sizes, address widths for the deepest scratchpad, delays."""
     word_bits = (spec.words_per_bank - 1).bit_length()
     deepest = max(spec.act_depth, spec.weight_depth, spec.result_depth)
     lanes = max(spec.act_lanes, spec.weight_lanes, spec.result_lanes)
+    columns = spec.results_per_word
+    exact = spec.operands == "int8" and not spec.output_stationary  # a partial sum no wider than its products need
+    # From the sequencer's request to the result at lane 0, and from the last tile's end to the last lane's write.
+    if spec.output_stationary:
+        delay, drain = columns + 2, 2 * spec.rows + spec.cols + 5
+    else:
+        delay, drain = spec.rows + columns + 1, spec.rows + spec.cols + 5
     return {
         "ROWS": spec.rows,
         "COLS": spec.cols,
@@ -69,6 +76,10 @@ def parameters(spec: AcceleratorSpec) -> dict[str, int]:
         "ACT_GROUPS": spec.act_banks // spec.act_lanes,
         "WEIGHT_GROUPS": spec.weight_banks // spec.weight_lanes,
         "RESULT_GROUPS": spec.result_banks // (2 * spec.result_lanes),
+        "OPERAND_BITS": spec.operand_bits,
+        "PSUM_BITS": 16 + (spec.rows - 1).bit_length() if exact else 32,
+        "RESULT_DELAY": delay,
+        "DRAIN": drain,
     }
 
 
@@ -78,7 +89,8 @@ def elaborate(spec: AcceleratorSpec, out_dir: str | Path, sources: str | Path = 
     Args:
         spec: what to build.
         out_dir: folder for the files; it is made. Files there of the same name are replaced.
-        sources: folder of the parameterised Verilog files, each with one module of the file's name.
+        sources: folder of the parameterised Verilog files, each with one module of the file's name; those of a
+            dataflow or of a format of operands lie in a folder of its name.
 
     Raises:
         RtlError: a source does not parse.
@@ -87,7 +99,9 @@ def elaborate(spec: AcceleratorSpec, out_dir: str | Path, sources: str | Path = 
     out.mkdir(parents=True, exist_ok=True)
     shape = SramShape(spec.words_per_bank, spec.bus_bits)
     values = parameters(spec)
-    texts = {path.name: path.read_text() for path in sorted(Path(sources).glob("*.v"))}
+    folders = [Path(sources) / name for name in ("", spec.dataflow, spec.operands)]
+    paths = sorted((path for folder in folders for path in folder.glob("*.v")), key=lambda path: path.name)
+    texts = {path.name: path.read_text() for path in paths}
     texts["sram_bank.v"] = _bank(shape)
     texts[f"{TOP}.v"] = _top(values, spec)
     texts[f"{shape.module}.v"] = sram_model(shape)

@@ -12,6 +12,8 @@ MAX_SIDE = 64
 MAX_GROUPS = 64
 BUS_WIDTHS = (32, 64, 128)
 BANK_WORDS = (64, 128, 256, 512, 1024, 2048)
+DATAFLOWS = ("weight_stationary", "output_stationary")
+OPERAND_BITS = {"int8": 8, "bfloat16": 16}
 TABLE = "accelerator"
 
 
@@ -23,17 +25,20 @@ class SpecError(ValueError):
 
 @dataclass(frozen=True)
 class AcceleratorSpec:
-    """A weight-stationary systolic GEMM accelerator: int8 operands, int32 results.
+    """A systolic GEMM accelerator.
 
     Attributes:
-        rows, cols: processing elements along K and along N; multiples of the operands in a bus word.
-        act_banks, weight_banks: SRAM macros of the activation and weight scratchpads. A lane (bus_bits / 8 rows or
+        rows, cols: processing elements along K (weight-stationary) or M (output-stationary), and along N; multiples of
+            the operands in a bus word.
+        act_banks, weight_banks: SRAM macros of the activation and weight scratchpads. A lane (a bus word of rows or
             columns) needs one; a multiple of that makes the scratchpad deeper.
         result_banks: SRAM macros of the result scratchpad. A lane (bus_bits / 32 columns) needs two, since one is
             read while the other is written; a multiple of that makes it deeper.
         words_per_bank: words of each SRAM macro.
         bus_bits: width of the host's bus and of each SRAM macro's word.
         clock_ns: the clock period that synthesis and timing aim at, in ns.
+        dataflow: what stays in the array while the rest streams: ``weight_stationary`` or ``output_stationary``.
+        operands: number format of activations and weights: ``int8`` (int32 results) or ``bfloat16`` (float32 results).
     """
 
     rows: int = 4
@@ -44,11 +49,17 @@ class AcceleratorSpec:
     words_per_bank: int = 256
     bus_bits: int = 32
     clock_ns: float = 2.0
+    dataflow: str = "weight_stationary"
+    operands: str = "int8"
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if field.name == "clock_ns":
+            if field.name in ("dataflow", "operands"):
+                known = DATAFLOWS if field.name == "dataflow" else tuple(OPERAND_BITS)
+                if value not in known:
+                    raise SpecError(f"{field.name} is {value!r}: give {' or '.join(known)}")
+            elif field.name == "clock_ns":
                 if isinstance(value, bool) or not isinstance(value, int | float):
                     raise SpecError(f"clock_ns is {value!r}: give a number of nanoseconds, as 2.0")
                 object.__setattr__(self, "clock_ns", float(value))
@@ -65,7 +76,7 @@ class AcceleratorSpec:
             if side % self.operands_per_word or not 0 < side <= MAX_SIDE:
                 step = self.operands_per_word
                 raise SpecError(
-                    f"{name} is {side}: with bus_bits = {self.bus_bits}"
+                    f"{name} is {side}: with bus_bits = {self.bus_bits} and {self.operands} operands"
                     f" give a multiple of {step} from {step} to {MAX_SIDE}"
                 )
         for name, unit in (
@@ -82,12 +93,22 @@ class AcceleratorSpec:
 
     @property
     def operands_per_word(self) -> int:
-        """The int8 operands in a bus word."""
-        return self.bus_bits // 8
+        """The operands in a bus word."""
+        return self.bus_bits // self.operand_bits
+
+    @property
+    def operand_bits(self) -> int:
+        """The width of an activation or weight."""
+        return OPERAND_BITS[self.operands]
+
+    @property
+    def output_stationary(self) -> bool:
+        """Whether sums stay in the array; else weights do."""
+        return self.dataflow == "output_stationary"
 
     @property
     def results_per_word(self) -> int:
-        """The int32 results in a bus word."""
+        """The results, of 32 bits, in a bus word."""
         return self.bus_bits // 32
 
     @property

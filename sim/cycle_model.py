@@ -1,13 +1,17 @@
 """Exactly the cycles that the RTL takes for a product, in closed form.
 
 The cycle counter of the accelerator runs from the cycle after the start command to the cycle in which it is done.
-``rtl/verilog/sequencer.v`` says what happens when; with T = ceil(K / rows) * ceil(N / cols) tiles:
+The sequencers in ``rtl/verilog/`` say what happens when. The array's rows split one side of the product, K (weight-
+stationary) or M (output-stationary), and a vector of the other one streams in each cycle. With S and X these two,
+T = ceil(S / rows) * ceil(N / cols) tiles, and period = max(X rounded up to even, 2 * rows):
 
-    check    max(ceil(K / rows), ceil(N / cols)) + 1        counts tiles to see whether the product fits
-    fill     rows                                           the first tile's weights are shifted in
-    compute  T * M                                          a vector of activations in each cycle
-    stall    (T - 1) * (period - M)                         period = max(M rounded up to even, 2 * rows)
-    drain    rows + cols + 5                                the last vector passes the array and is written
+             weight-stationary (X = M)                       output-stationary (X = K)
+    check    max(ceil(S / rows), ceil(N / cols)) + 1         the same: counts tiles to see whether the product fits
+    fill     rows: the first tile's weights are shifted in   0
+    compute  T * X: a vector of activations in each cycle    T * X
+    stall    (T - 1) * (period - X)                          T * (period - X)
+    drain    rows + cols + 5: the last vector passes         2 * rows + cols + 5: the last tile's results leave
+             the array and is written                        the array and are written
 
 Loading operands and reading results over the bus is not in it: the bus works beside the array, and whoever plans
 the transfers adds them (``bus_words``).
@@ -36,7 +40,7 @@ class CycleBreakdown:
     Attributes:
         m, k, n: the product's sizes.
         compute: cycles in which an activation vector enters the array.
-        stall: cycles in which the array waits: for weights, or for the parity of the result banks.
+        stall: cycles in which the array waits: for weights, for results to leave, or for the parity of the banks.
         fill: cycles for the first tile's weights.
         drain: cycles until the last result is written.
         control: cycles in which the sequencer checks the sizes.
@@ -75,16 +79,19 @@ class CycleBreakdown:
         return self.macs / (self.total * self.pes)
 
 
+def vectors(spec: AcceleratorSpec, m: int, k: int, n: int) -> tuple[int, int, int]:
+    """Vectors of activations, weights and results that an m x k by k x n product occupies."""
+    n_tiles = -(-n // spec.cols)
+    act = -(-m // spec.rows) * k if spec.output_stationary else -(-k // spec.rows) * m
+    return act, n_tiles * k, n_tiles * (m + m % 2)
+
+
 def check_product(spec: AcceleratorSpec, m: int, k: int, n: int) -> None:
     """Raise ProductError with what the RTL would refuse an m x k by k x n product at base addresses 0 for."""
     if min(m, k, n) < 1:
         raise ProductError(f"the product {m} x {k} x {n} has a size below 1")
-    needs = (
-        ("activation", m * -(-k // spec.rows), spec.act_depth),
-        ("weight", k * -(-n // spec.cols), spec.weight_depth),
-        ("result", (m + m % 2) * -(-n // spec.cols), spec.result_depth),
-    )
-    for name, need, depth in needs:
+    depths = (spec.act_depth, spec.weight_depth, spec.result_depth)
+    for name, need, depth in zip(("activation", "weight", "result"), vectors(spec, m, k, n), depths, strict=True):
         if need > depth:
             raise ProductError(
                 f"the product {m} x {k} x {n} needs {need} {name} vectors and the scratchpad holds {depth}:"
@@ -119,24 +126,31 @@ def cycle_breakdown(
         check_product(spec, m, k, n)
     elif min(m, k, n) < 1:
         raise ProductError(f"the product {m} x {k} x {n} has a size below 1")
-    k_tiles = -(-k // spec.rows)
+    split, stream = (m, k) if spec.output_stationary else (k, m)
+    s_tiles = -(-split // spec.rows)
     n_tiles = -(-n // spec.cols)
-    tiles = k_tiles * n_tiles
-    period = max(m + m % 2, 2 * spec.rows)
-    summed_tiles = tiles if accumulate else tiles - n_tiles
+    tiles = s_tiles * n_tiles
+    waits = max(stream + stream % 2, 2 * spec.rows) - stream
+    if spec.output_stationary:
+        stall, fill, drain = tiles * waits, 0, 2 * spec.rows + spec.cols + 5
+        writes, reads = n_tiles * m, n_tiles * m * accumulate
+    else:
+        stall, fill, drain = (tiles - 1) * waits, spec.rows, spec.rows + spec.cols + 5
+        writes, reads = tiles * m, (tiles if accumulate else tiles - n_tiles) * m
+    act, weight, _ = bus_words(spec, m, k, n)
     return CycleBreakdown(
         m=m,
         k=k,
         n=n,
-        compute=tiles * m,
-        stall=(tiles - 1) * (period - m),
-        fill=spec.rows,
-        drain=spec.rows + spec.cols + 5,
-        control=max(k_tiles, n_tiles) + 1,
-        act_reads=n_tiles * m * -(-k // spec.operands_per_word),
-        weight_reads=k * -(-n // spec.operands_per_word),
-        result_reads=summed_tiles * m * spec.result_lanes,
-        result_writes=tiles * m * spec.result_lanes,
+        compute=tiles * stream,
+        stall=stall,
+        fill=fill,
+        drain=drain,
+        control=max(s_tiles, n_tiles) + 1,
+        act_reads=n_tiles * act,
+        weight_reads=(s_tiles if spec.output_stationary else 1) * weight,
+        result_reads=reads * spec.result_lanes,
+        result_writes=writes * spec.result_lanes,
         pes=spec.rows * spec.cols,
     )
 
@@ -148,7 +162,8 @@ def cycles(spec: AcceleratorSpec, m: int, k: int, n: int) -> int:
 
 def bus_words(spec: AcceleratorSpec, m: int, k: int, n: int) -> tuple[int, int, int]:
     """Bus words, each a cycle, that load the activations, load the weights, and read the results of a product."""
-    load_act = m * -(-k // spec.operands_per_word)
+    split, stream = (m, k) if spec.output_stationary else (k, m)
+    load_act = stream * -(-split // spec.operands_per_word)
     load_weight = k * -(-n // spec.operands_per_word)
     read_result = m * -(-n // spec.results_per_word)
     return load_act, load_weight, read_result

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
@@ -132,22 +133,53 @@ def _icarus(design: Design, folder: Path, trace: bool, timeout_s: float) -> Simu
     return Simulation("icarus", f"Icarus Verilog {found[1]}", folder, vcd)
 
 
-def _verilator(design: Design, folder: Path, trace: bool, timeout_s: float) -> Simulation:
+def verilator_program(
+    sources: Sequence[Path],
+    top: str,
+    main: str,
+    folder: Path,
+    options: Sequence[str | Path] = (),
+    trace: bool = False,
+    timeout_s: float = 600.0,
+) -> Path:
+    """Compile Verilog files, as the C++ class ``Vtop``, and a C++ main program into ``folder``/obj/simulation.
+
+    Args:
+        sources: the Verilog files.
+        top: their top module.
+        main: the text of the main program, or the path of its file.
+        folder: for all files.
+        options: further arguments of Verilator.
+        trace: the program can record activity.
+        timeout_s: limit of each of the two steps in seconds.
+
+    Raises:
+        ToolError: Verilator, perl, make or g++ is missing, refuses its input, or runs past the limit.
+    """
     env = verilator_environment()
     program = Path(env["VERILATOR_ROOT"]) / "bin" / "verilator"
     find_tool("perl", remedy="install it with `apt-get install perl`")
     compiler = {} if _missing("ccache") else {"OBJCACHE": "ccache"}
     find_tool("g++", remedy="install it with `apt-get install g++`")
     make = find_tool("make", remedy="install it with `apt-get install make`")
-    libs = str(config.libs_dir)
+    source = Path(main) if main.endswith(".cpp") else folder / "main.cpp"
+    if not main.endswith(".cpp"):
+        source.write_text(main)
     argv: list[str | Path] = [program, "-cc", "--exe", "-Mdir", "obj", "--prefix", "Vtop", "-o", "simulation"]
-    argv += ["--top-module", design.top, "--vpi", "--public-depth", "1", "--timescale", "1ns/1ps"]
-    argv += ["-LDFLAGS", f"-Wl,-rpath,{libs} -L{libs} -lcocotbvpi_verilator"]
-    argv += ["--trace-saif"] if trace else []
-    argv += [config.share_dir / "lib" / "verilator" / "verilator.cpp", *design.sources]
+    argv += ["--top-module", top, *options, source, *sources]
     run_tool(argv, cwd=folder, log=folder / "verilate.log", timeout_s=timeout_s, env=env)
     make_argv: list[str | Path] = [make, "-C", "obj", "-f", "Vtop.mk", f"VM_TRACE={int(trace)}"]
     run_tool(make_argv, cwd=folder, log=folder / "build.log", timeout_s=timeout_s, env=env | compiler)
+    return folder / "obj" / "simulation"
+
+
+def _verilator(design: Design, folder: Path, trace: bool, timeout_s: float) -> Simulation:
+    libs = str(config.libs_dir)
+    options = ["--vpi", "--public-depth", "1", "--timescale", "1ns/1ps"]
+    options += ["-LDFLAGS", f"-Wl,-rpath,{libs} -L{libs} -lcocotbvpi_verilator"]
+    options += ["--trace-saif"] if trace else []
+    main = str(config.share_dir / "lib" / "verilator" / "verilator.cpp")
+    verilator_program(design.sources, design.top, main, folder, options, trace, timeout_s)
     return Simulation("verilator", f"Verilator {metadata.version('verilator')}", folder, folder / "activity.saif")
 
 

@@ -134,72 +134,32 @@ def op_throughput(spec: AcceleratorSpec, m: int, k: int, n: int) -> OpThroughput
         ways += ["loads", "all"] if spec.reads_beside else ["loads"]
     size = (m, k, n)
     tried = [
-        _cost(spec, size, job, order, beside)
+        job_cost(spec, size, job, order, beside)
         for beside in ways
-        for job in _jobs(_room(spec, beside), spec, size)
+        for job in _jobs(job_room(spec, beside), spec, size)
         for order in _orders(size, job)
     ]
     tried.sort(key=_rank)
     shorter = [
-        _cost(spec, size, (job_m, *cost.job[1:]), cost.order, cost.beside)
+        job_cost(spec, size, (job_m, *cost.job[1:]), cost.order, cost.beside)
         for cost in tried[:SPLIT_FURTHER]
         for job_m in _shorter(cost.job[0])
     ]
     return min([*tried, *shorter], key=_rank)
 
 
-def _rank(cost: OpThroughput) -> tuple[int, int]:
-    return cost.cycles, cost.bus_words
-
-
-def _orders(size: tuple[int, int, int], job: tuple[int, int, int]) -> tuple[Order, ...]:
-    """The orders that differ: none where K is split, since then no operand stays."""
-    return ("n",) if job[1] < size[1] else ("n", "m")
-
-
-def _shorter(job_m: int) -> list[int]:
-    """Pieces of a job's M, even ones: the first load and the last read, which nothing hides, are smaller with them."""
-    pieces = {-(-job_m // parts) for parts in (2, 3, 4)}
-    return sorted({piece + piece % 2 for piece in pieces} - {job_m, job_m + 1})
-
-
-def _room(spec: AcceleratorSpec, beside: Beside) -> tuple[int, int, int]:
+def job_room(spec: AcceleratorSpec, beside: Beside) -> tuple[int, int, int]:
     """Vectors of activations, weights and results that one job may use."""
     operands = 1 if beside == "nothing" else 2
     results = 2 if beside == "all" else 1
     return spec.act_depth // operands, spec.weight_depth // operands, spec.result_depth // results
 
 
-def _jobs(
-    room: tuple[int, int, int], spec: AcceleratorSpec, size: tuple[int, int, int]
-) -> Iterator[tuple[int, int, int]]:
-    """Jobs that fit: for each of some splits of K and N, the fewest equal pieces of M."""
-    m, k, n = size
-    act, weight, result = room
-    for job_k in _sizes(k, spec.rows, min(spec.rows * act, weight)):
-        for job_n in _sizes(n, spec.cols, spec.cols * min(weight // job_k, result // 2)):
-            most = min(act // -(-job_k // spec.rows), result // -(-job_n // spec.cols) & ~1)
-            if most:
-                piece = -(-m // -(-m // most))
-                yield min(piece + piece % 2, most, m), job_k, job_n
-
-
-def _sizes(size: int, step: int, most: int) -> list[int]:
-    """Sizes of equal pieces, whole steps unless all of it: the fewest pieces that fit, twice as many, and so on."""
-    if most < min(size, step):
-        return []
-    found: list[int] = []
-    pieces = 1 if size <= most else math.ceil(size / (most // step * step))
-    while not found or (found[-1] > step and len(found) < 6):
-        found.append(min(size, -(-size // pieces // step) * step))
-        pieces *= 2
-    return list(dict.fromkeys(found))
-
-
-def _cost(
+def job_cost(
     spec: AcceleratorSpec, size: tuple[int, int, int], job: tuple[int, int, int], order: Order, beside: Beside
 ) -> OpThroughput:
-    """All jobs of a product in their order: arrays [outer, inner, K], where inner is N or M as ``order`` says."""
+    """What a product m, k, n costs when it is done in jobs of one size, the last ones smaller, in one order."""
+    # Arrays [outer, inner, K], where inner is N or M as ``order`` says.
     kinds = [_pieces(whole, part) for whole, part in zip(size, job, strict=True)]
     (m_sizes, m_index), (k_sizes, k_index), (n_sizes, n_index) = kinds
     shape = (len(m_sizes), len(k_sizes), len(n_sizes))
@@ -235,6 +195,48 @@ def _cost(
         order=order,
         beside=beside,
     )
+
+
+def _rank(cost: OpThroughput) -> tuple[int, int]:
+    return cost.cycles, cost.bus_words
+
+
+def _orders(size: tuple[int, int, int], job: tuple[int, int, int]) -> tuple[Order, ...]:
+    """The orders that differ: none where K is split, since then no operand stays."""
+    return ("n",) if job[1] < size[1] else ("n", "m")
+
+
+def _shorter(job_m: int) -> list[int]:
+    """Pieces of a job's M, even ones: the first load and the last read, which nothing hides, are smaller with them."""
+    pieces = {-(-job_m // parts) for parts in (2, 3, 4)}
+    return sorted({piece + piece % 2 for piece in pieces} - {job_m, job_m + 1})
+
+
+def _jobs(
+    room: tuple[int, int, int], spec: AcceleratorSpec, size: tuple[int, int, int]
+) -> Iterator[tuple[int, int, int]]:
+    """Jobs that fit: for each of some splits of K and N, the fewest equal pieces of M."""
+    m, k, n = size
+    act, weight, result = room
+    for job_k in _sizes(k, spec.rows, min(act if spec.output_stationary else spec.rows * act, weight)):
+        for job_n in _sizes(n, spec.cols, spec.cols * min(weight // job_k, result // 2)):
+            of_act = act // job_k * spec.rows if spec.output_stationary else act // -(-job_k // spec.rows)
+            most = min(of_act, result // -(-job_n // spec.cols) & ~1)
+            if most:
+                piece = -(-m // -(-m // most))
+                yield min(piece + piece % 2, most, m), job_k, job_n
+
+
+def _sizes(size: int, step: int, most: int) -> list[int]:
+    """Sizes of equal pieces, whole steps unless all of it: the fewest pieces that fit, twice as many, and so on."""
+    if most < min(size, step):
+        return []
+    found: list[int] = []
+    pieces = 1 if size <= most else math.ceil(size / (most // step * step))
+    while not found or (found[-1] > step and len(found) < 6):
+        found.append(min(size, -(-size // pieces // step) * step))
+        pieces *= 2
+    return list(dict.fromkeys(found))
 
 
 def _scheduled(array: IntArray, loads: IntArray, reads: IntArray, beside: Beside) -> int:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from rtl import AcceleratorSpec, elaborate
+from rtl.spec import BUS_WIDTHS, DATAFLOWS, OPERAND_BITS
 from sim.simulator import Simulator
 from sim.verification import Measured, random_products, verify
 
@@ -16,8 +20,43 @@ SPECS = (
     AcceleratorSpec(rows=4, cols=8, act_banks=3, weight_banks=4, result_banks=16, words_per_bank=128),
     AcceleratorSpec(rows=12, cols=4, act_banks=6, weight_banks=3, result_banks=8, words_per_bank=256),
     AcceleratorSpec(rows=8, cols=8, act_banks=2, weight_banks=2, result_banks=8, words_per_bank=512, bus_bits=64),
+    AcceleratorSpec(words_per_bank=64, dataflow="output_stationary"),
+    AcceleratorSpec(words_per_bank=64, operands="bfloat16"),
+    AcceleratorSpec(rows=8, act_banks=8, words_per_bank=64, dataflow="output_stationary", operands="bfloat16"),
 )
-"""Accelerators that differ in shape, depth and bus, small enough for Icarus."""
+"""Accelerators that differ in dataflow, operands, shape, depth and bus, small enough for Icarus."""
+
+MAX_PES = {"int8": 256, "bfloat16": 64}
+"""Processing elements of a random spec, small enough for Icarus."""
+
+
+def random_specs(count: int, seed: int) -> tuple[AcceleratorSpec, ...]:
+    """Random accelerators up to 16 x 16, every dataflow and format of operands in turn, up to three groups of banks."""
+    rng = np.random.default_rng(seed)
+    kinds = list(itertools.product(DATAFLOWS, OPERAND_BITS))
+    specs: list[AcceleratorSpec] = []
+    while len(specs) < count:
+        dataflow, operands = kinds[len(specs) % len(kinds)]
+        bus = int(rng.choice(BUS_WIDTHS))
+        step = bus // OPERAND_BITS[operands]
+        rows, cols = (step * int(x) for x in rng.integers(1, 16 // step + 1, 2))
+        groups = [int(x) for x in rng.integers(1, 4, 3)]
+        if rows * cols > MAX_PES[operands]:
+            continue
+        specs.append(
+            AcceleratorSpec(
+                rows=rows,
+                cols=cols,
+                act_banks=rows // step * groups[0],
+                weight_banks=cols // step * groups[1],
+                result_banks=2 * cols * 32 // bus * groups[2],
+                words_per_bank=int(rng.choice([64, 128, 256])),
+                bus_bits=bus,
+                dataflow=dataflow,
+                operands=operands,
+            )
+        )
+    return tuple(specs)
 
 
 @dataclass(frozen=True)
@@ -62,7 +101,8 @@ class Validation:
         rows: list[tuple[str, ...]] = [("array", "M x K x N", "RTL cycles", "model", "error")]
         for row in self.comparisons:
             spec, run = row.spec, row.measured
-            shape = f"{spec.rows} x {spec.cols}, {spec.bus_bits}-bit bus"
+            kind = "output-stationary" if spec.output_stationary else "weight-stationary"
+            shape = f"{spec.rows} x {spec.cols} {kind}, {spec.operands}, {spec.bus_bits}-bit bus"
             product = f"{run.m} x {run.k} x {run.n}"
             rows.append((shape, product, str(run.cycles), str(run.model), f"{row.error:+.2%}"))
         return rows

@@ -13,7 +13,7 @@ import numpy as np
 
 from eda_adapters.tool import ToolError, run_tool
 from rtl import AcceleratorSpec, Design
-from sim.cycle_model import cycles, product_fits
+from sim.cycle_model import cycles, product_fits, vectors
 from sim.saif import saif_duration, vcd_to_saif
 from sim.simulator import Simulation, Simulator, build
 
@@ -95,13 +95,15 @@ class VerifyResult:
 def random_products(spec: AcceleratorSpec, seed: int, count: int, cycle_limit: int = 1500) -> tuple[Product, ...]:
     """Random products (M, K, N) that fit the scratchpads and take at most ``cycle_limit`` cycles.
 
-    Sizes go up to five tiles (M: 64), uniformly or with an emphasis on small ones, so that tiles are mostly not full.
+    Sizes go up to five tiles (of the side that streams: 64), uniformly or with an emphasis on small ones, so that tiles
+    are mostly not full.
     """
     rng = np.random.default_rng(seed)
     products: list[Product] = []
     while len(products) < count:
         power = float(rng.choice([1.0, 3.0]))
-        m, k, n = (1 + int(top * rng.random() ** power) for top in (64, 5 * spec.rows, 5 * spec.cols))
+        stream, split, n = (1 + int(top * rng.random() ** power) for top in (64, 5 * spec.rows, 5 * spec.cols))
+        m, k = (split, stream) if spec.output_stationary else (stream, split)
         if product_fits(spec, m, k, n) and cycles(spec, m, k, n) <= cycle_limit:
             products.append((m, k, n))
     return tuple(products)
@@ -110,7 +112,8 @@ def random_products(spec: AcceleratorSpec, seed: int, count: int, cycle_limit: i
 def corner_products(spec: AcceleratorSpec) -> tuple[Product, ...]:
     """Products at the corners of a tile, as far as they fit: an element, a full tile, a little less and more.
 
-    M is around 2 rows, where the time for weights becomes longer than that for activations, and even and odd.
+    The side that streams is around 2 rows, where the time for weights (or results) becomes longer than that for
+    activations, and even and odd.
     """
     corners = (
         (1, 1, 1),
@@ -119,20 +122,21 @@ def corner_products(spec: AcceleratorSpec) -> tuple[Product, ...]:
         (2 * spec.rows + 1, 2 * spec.rows - 1, spec.cols + 1),
         (2, 3 * spec.rows, 2 * spec.cols),
     )
-    return tuple(corner for corner in corners if product_fits(spec, *corner))
+    turned = ((k, m, n) if spec.output_stationary else (m, k, n) for m, k, n in corners)
+    return tuple(corner for corner in turned if product_fits(spec, *corner))
 
 
 def activity_product(spec: AcceleratorSpec) -> Product:
     """The product whose activity is recorded: up to 4 x 4 full tiles without stalls, twice in the scratchpads."""
-    m = max(16, 2 * spec.rows)
-    for tiles in (4, 3, 2):
-        if (
-            2 * tiles * m <= spec.act_depth
-            and 2 * tiles * tiles * spec.rows <= spec.weight_depth
-            and 2 * tiles * m <= spec.result_depth
-        ):
-            return m, tiles * spec.rows, tiles * spec.cols
-    return min(m, spec.act_depth // 2, spec.result_depth // 2 & ~1), spec.rows, spec.cols
+    stream = max(16, 2 * spec.rows)
+    for tiles in (4, 3, 2, 1):
+        split = tiles * spec.rows
+        m, k = (split, stream) if spec.output_stationary else (stream, split)
+        act, weight, result = vectors(spec, m, k, tiles * spec.cols)
+        if 2 * act <= spec.act_depth and 2 * weight <= spec.weight_depth and 2 * result <= spec.result_depth:
+            return m, k, tiles * spec.cols
+    shallowest = min(stream, spec.act_depth // 2, spec.weight_depth // 2, spec.result_depth // 2 & ~1)
+    return (spec.rows, shallowest, spec.cols) if spec.output_stationary else (shallowest, spec.rows, spec.cols)
 
 
 def verify(
@@ -165,7 +169,7 @@ def verify(
     out.mkdir(parents=True, exist_ok=True)
     chosen = tuple(products or (*corner_products(design.spec), *random_products(design.spec, seed, 10)))
     simulation = build(design, out, simulator, saif is not None, timeout_s)
-    tests, measured, command = _bench(simulation, GEMM_BENCH, design, seed, chosen, timeout_s, only=only)
+    tests, measured, command = run_bench(simulation, GEMM_BENCH, design, seed, chosen, timeout_s, only=only)
     activity = None
     if saif is not None:
         more, activity = _record(simulation, design, seed, Path(saif), timeout_s)
@@ -174,7 +178,7 @@ def verify(
     return VerifyResult(passed, tests, measured, activity, simulation.tool, seed, command)
 
 
-def _bench(
+def run_bench(
     simulation: Simulation,
     module: str,
     design: Design,
@@ -184,7 +188,24 @@ def _bench(
     trace: bool = False,
     only: str | None = None,
 ) -> tuple[tuple[BenchTest, ...], tuple[Measured, ...], str]:
-    """Run one bench module; its tests, its products, and the command that runs it again."""
+    """Run one bench module on what was built.
+
+    Args:
+        simulation: the built design.
+        module: full name of the bench module.
+        design: the elaborated accelerator.
+        seed: of all random choices.
+        products: (M, K, N) of the products that the bench is told of.
+        timeout_s: limit in seconds.
+        trace: record activity.
+        only: run this test alone; None: all.
+
+    Returns:
+        Its tests, its products, and the shell command that runs it again.
+
+    Raises:
+        ToolError: the simulator fails without leaving results.
+    """
     name = module.rsplit(".", 1)[1]
     folder = simulation.folder
     config, results, measured = (folder / f"{name}.{kind}" for kind in ("config.json", "results.xml", "measured.jsonl"))
@@ -217,7 +238,7 @@ def _record(
 ) -> tuple[tuple[BenchTest, ...], Activity | None]:
     """Run the bench whose activity is recorded, and write it to ``saif``."""
     products = (activity_product(design.spec),)
-    tests, measured, _ = _bench(simulation, ACTIVITY_BENCH, design, seed, products, timeout_s, trace=True)
+    tests, measured, _ = run_bench(simulation, ACTIVITY_BENCH, design, seed, products, timeout_s, trace=True)
     if not all(test.passed for test in tests):
         return tests, None
     saif.parent.mkdir(parents=True, exist_ok=True)

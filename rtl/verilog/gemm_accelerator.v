@@ -8,7 +8,12 @@ module gemm_accelerator #(
     parameter LANE_BITS = 2,
     parameter ACT_GROUPS = 4,
     parameter WEIGHT_GROUPS = 4,
-    parameter RESULT_GROUPS = 1
+    parameter RESULT_GROUPS = 1,
+    parameter OPERAND_BITS = 8,
+    parameter PSUM_BITS = 18,
+    // Cycles from the sequencer's request for a result to the scratchpad's, and from the last tile's end to its last write.
+    parameter RESULT_DELAY = 6,
+    parameter DRAIN = 13
 ) (
     input  wire                             clk,
     input  wire                             rst,
@@ -21,7 +26,7 @@ module gemm_accelerator #(
     output wire [BUS_BITS-1:0]              bus_rdata,
     output wire                             irq
 );
-    localparam ELEMENTS = BUS_BITS / 8;
+    localparam ELEMENTS = BUS_BITS / OPERAND_BITS;
     localparam COLUMNS = BUS_BITS / 32;
     localparam ACT_LANES = ROWS / ELEMENTS;
     localparam WEIGHT_LANES = COLS / ELEMENTS;
@@ -30,10 +35,6 @@ module gemm_accelerator #(
     localparam N_BITS = VECTOR_BITS + 1 + $clog2(COLS);
     localparam ACT_LIVE_BITS = $clog2(ROWS + 1);
     localparam WEIGHT_LIVE_BITS = $clog2(COLS + 1);
-    localparam PSUM_BITS = 16 + $clog2(ROWS);
-    // From an activation's vector to the old result's, and to the last result written.
-    localparam RESULT_DELAY = ROWS + 1 + COLUMNS;
-    localparam DRAIN = ROWS + COLS + 5;
 
     wire act_request;
     wire weight_request;
@@ -77,9 +78,9 @@ module gemm_accelerator #(
     wire sum_accumulate;
     wire [VECTOR_BITS-1:0] sum_vector;
 
-    wire [8*ROWS-1:0] act;
+    wire [OPERAND_BITS*ROWS-1:0] act;
     wire [ROWS-1:0] act_mark;
-    wire [8*COLS-1:0] weight;
+    wire [OPERAND_BITS*COLS-1:0] weight;
     wire [COLS-1:0] weight_mark;
     wire [PSUM_BITS*COLS-1:0] psum;
 
@@ -173,6 +174,7 @@ module gemm_accelerator #(
         .LANES(ACT_LANES),
         .GROUPS(ACT_GROUPS),
         .ELEMENTS(ELEMENTS),
+        .OPERAND_BITS(OPERAND_BITS),
         .WORD_BITS(WORD_BITS),
         .VECTOR_BITS(VECTOR_BITS),
         .LANE_BITS(LANE_BITS),
@@ -199,6 +201,7 @@ module gemm_accelerator #(
         .LANES(WEIGHT_LANES),
         .GROUPS(WEIGHT_GROUPS),
         .ELEMENTS(ELEMENTS),
+        .OPERAND_BITS(OPERAND_BITS),
         .WORD_BITS(WORD_BITS),
         .VECTOR_BITS(VECTOR_BITS),
         .LANE_BITS(LANE_BITS),
@@ -224,6 +227,7 @@ module gemm_accelerator #(
     systolic_array #(
         .ROWS(ROWS),
         .COLS(COLS),
+        .OPERAND_BITS(OPERAND_BITS),
         .PSUM_BITS(PSUM_BITS)
     ) array (
         .clk(clk),
@@ -248,6 +252,7 @@ module gemm_accelerator #(
         .LANES(RESULT_LANES),
         .GROUPS(RESULT_GROUPS),
         .COLUMNS(COLUMNS),
+        .OPERAND_BITS(OPERAND_BITS),
         .PSUM_BITS(PSUM_BITS),
         .WORD_BITS(WORD_BITS),
         .VECTOR_BITS(VECTOR_BITS),

@@ -7,29 +7,30 @@ module operand_scratchpad #(
     parameter LANES = 1,
     parameter GROUPS = 4,
     parameter ELEMENTS = 4,
+    parameter OPERAND_BITS = 8,
     parameter WORD_BITS = 8,
     parameter VECTOR_BITS = 10,
     parameter LANE_BITS = 2,
     parameter LIVE_BITS = 3
 ) (
-    input  wire                        clk,
-    input  wire                        rst,
-    input  wire                        valid,
-    input  wire                        mark,
-    input  wire [VECTOR_BITS-1:0]      vector,
-    input  wire [LIVE_BITS-1:0]        live,
-    output wire [8*LANES*ELEMENTS-1:0] data,
-    output wire [LANES*ELEMENTS-1:0]   data_mark,
-    input  wire                        bus_valid,
-    input  wire                        bus_write,
-    input  wire [VECTOR_BITS-1:0]      bus_vector,
-    input  wire [LANE_BITS-1:0]        bus_lane,
-    input  wire [8*ELEMENTS-1:0]       bus_wdata,
-    output wire                        bus_conflict,
-    output reg  [8*ELEMENTS-1:0]       bus_rdata
+    input  wire                                   clk,
+    input  wire                                   rst,
+    input  wire                                   valid,
+    input  wire                                   mark,
+    input  wire [VECTOR_BITS-1:0]                 vector,
+    input  wire [LIVE_BITS-1:0]                   live,
+    output wire [OPERAND_BITS*LANES*ELEMENTS-1:0] data,
+    output wire [LANES*ELEMENTS-1:0]              data_mark,
+    input  wire                                   bus_valid,
+    input  wire                                   bus_write,
+    input  wire [VECTOR_BITS-1:0]                 bus_vector,
+    input  wire [LANE_BITS-1:0]                   bus_lane,
+    input  wire [OPERAND_BITS*ELEMENTS-1:0]       bus_wdata,
+    output wire                                   bus_conflict,
+    output reg  [OPERAND_BITS*ELEMENTS-1:0]       bus_rdata
 );
     localparam GROUP_BITS = VECTOR_BITS - WORD_BITS;
-    localparam BITS = 8 * ELEMENTS;
+    localparam BITS = OPERAND_BITS * ELEMENTS;
     localparam CONTROL_BITS = 2 + VECTOR_BITS + LIVE_BITS;
 
     wire [LANES*GROUPS-1:0] conflict;
@@ -115,21 +116,21 @@ module operand_scratchpad #(
 
             for (j = 0; j < ELEMENTS; j = j + 1) begin : element
                 reg alive;
-                reg [7:0] value;
+                reg [OPERAND_BITS-1:0] value;
 
                 always @(posedge clk) begin
                     alive <= lane_live > j;
                     if (captured)
-                        value <= read_or[BITS*GROUPS+8*j +: 8] & {8{alive}};
+                        value <= read_or[BITS*GROUPS+OPERAND_BITS*j +: OPERAND_BITS] & {OPERAND_BITS{alive}};
                 end
                 delay_line #(
-                    .WIDTH(8),
+                    .WIDTH(OPERAND_BITS),
                     .DEPTH(j)
                 ) skew (
                     .clk(clk),
                     .clear(1'b0),
                     .in(value),
-                    .out(data[8*(ELEMENTS*l+j) +: 8])
+                    .out(data[OPERAND_BITS*(ELEMENTS*l+j) +: OPERAND_BITS])
                 );
                 delay_line #(
                     .WIDTH(1),

@@ -1,4 +1,4 @@
-// Banks that hold int32 results, and the adders that accumulate into them.
+// Banks that hold int32 (or, for bfloat16 operands, float32) results, and the adders that accumulate into them.
 // Each lane is COLUMNS results wide and has two banks per group, for even and for odd vectors: while one is read for
 // the sum that comes next, the other is written with the sum of three cycles ago (an odd distance, so never the same).
 //   cycle u      the old result is asked for (not in the first tile of a sum: it then counts as zero)
@@ -8,6 +8,7 @@ module result_scratchpad #(
     parameter LANES = 4,
     parameter GROUPS = 1,
     parameter COLUMNS = 1,
+    parameter OPERAND_BITS = 8,
     parameter PSUM_BITS = 18,
     parameter WORD_BITS = 8,
     parameter VECTOR_BITS = 10,
@@ -116,6 +117,7 @@ module result_scratchpad #(
 
             for (j = 0; j < COLUMNS; j = j + 1) begin : column
                 wire [PSUM_BITS-1:0] aligned;
+                wire [31:0] added;
 
                 delay_line #(
                     .WIDTH(PSUM_BITS),
@@ -126,8 +128,19 @@ module result_scratchpad #(
                     .in(psum[PSUM_BITS*(COLUMNS*l+j) +: PSUM_BITS]),
                     .out(aligned)
                 );
+                if (OPERAND_BITS != 8) begin : bfloat16
+                    fp32_adder adder (
+                        .a(old[32*j +: 32]),
+                        .b(aligned),
+                        .sum(added)
+                    );
+                end else if (PSUM_BITS < 32) begin : narrow
+                    assign added = old[32*j +: 32] + {{(32-PSUM_BITS){aligned[PSUM_BITS-1]}}, aligned};
+                end else begin : full
+                    assign added = old[32*j +: 32] + aligned;
+                end
                 always @(posedge clk)
-                    sum[32*j +: 32] <= old[32*j +: 32] + {{(32-PSUM_BITS){aligned[PSUM_BITS-1]}}, aligned};
+                    sum[32*j +: 32] <= added;
             end
         end
     endgenerate

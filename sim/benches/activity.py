@@ -7,8 +7,7 @@ from typing import Any
 import cocotb
 import numpy as np
 
-from sim import golden
-from sim.benches.host import Config, Host, trained
+from sim.benches.host import Config, Host
 
 
 @cocotb.test()
@@ -22,13 +21,13 @@ async def steady_products(dut: Any) -> None:
     await host.begin()
     spec = host.spec
     (m, k, n) = host.config.products[0]
-    first = (trained(rng, m, k), trained(rng, k, n))
-    second = (trained(rng, m, k), trained(rng, k, n))
+    first = (host.trained(rng, m, k), host.trained(rng, k, n))
+    second = (host.trained(rng, m, k), host.trained(rng, k, n))
     bases = (spec.act_depth // 2, spec.weight_depth // 2, spec.result_depth // 2)
     await host.load(*first)
     await host.start(m, k, n)
     await host.load(*second, *bases[:2])
     await host.finish(m, k, n)
     await host.start(m, k, n, bases)
-    await host.check(golden.product(*first))
+    await host.check(host.expected(*first))
     await host.finish(m, k, n)

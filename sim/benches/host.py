@@ -21,8 +21,8 @@ from cocotb.triggers import ClockCycles, FallingEdge, RisingEdge, SimTimeoutErro
 from rtl import AcceleratorSpec
 from rtl.memory_map import BUSY, DONE, ERROR, ErrorCode, MemoryMap, Register
 from sim import golden
-from sim.cycle_model import cycle_breakdown
-from sim.golden import Int8Array, Int32Array
+from sim.cycle_model import cycle_breakdown, vectors
+from sim.golden import OperandArray, ResultArray, operand_type, result_type
 
 CONFIG = "CHIPLOOP_BENCH"
 CLOCK_NS = 2
@@ -72,12 +72,14 @@ class Host:
         """The product m x k x n, or a smaller one that fits one of ``parts`` parts of each scratchpad."""
         spec = self.spec
         while True:
-            k_tiles, n_tiles = -(-k // spec.rows), -(-n // spec.cols)
-            if n_tiles * k > spec.weight_depth // parts:
+            act, weight, result = vectors(spec, m, k, n)
+            if weight > spec.weight_depth // parts:
                 k, n = (k, spec.cols) if n > spec.cols else (k // 2, n)
-            elif n_tiles * (m + m % 2) > spec.result_depth // parts:
+            elif result > spec.result_depth // parts:
                 m, n = (m, spec.cols) if n > spec.cols else (m // 2, n)
-            elif k_tiles * m > spec.act_depth // parts:
+            elif act > spec.act_depth // parts and spec.output_stationary:
+                m, k = (spec.rows, k) if m > spec.rows else (m, k // 2)
+            elif act > spec.act_depth // parts:
                 m, k = (m, spec.rows) if k > spec.rows else (m // 2, k)
             else:
                 return m, k, n
@@ -135,15 +137,10 @@ class Host:
         """The word at an address."""
         return (await self.transfer([(address, None)]))[0]
 
-    async def load(self, act: Int8Array, weight: Int8Array, act_base: int = 0, weight_base: int = 0) -> None:
+    async def load(self, act: OperandArray, weight: OperandArray, act_base: int = 0, weight_base: int = 0) -> None:
         """Write activations [M, K] and weights [K, N] into their scratchpads, and rubbish into words' unused bytes."""
-        await self.transfer(golden.act_words(self.spec, self._fill_words(act), act_base))
-        await self.transfer(golden.weight_words(self.spec, self._fill_words(weight), weight_base))
-
-    def _fill_words(self, matrix: Int8Array) -> Int8Array:
-        rows, columns = matrix.shape
-        unused = -columns % self.spec.operands_per_word
-        return np.concatenate([matrix, np.full((rows, unused), 85, np.int8)], axis=1)
+        await self.transfer(golden.act_words(self.spec, act, act_base, unused=0xFF))
+        await self.transfer(golden.weight_words(self.spec, weight, weight_base, unused=0xFF))
 
     async def start(
         self, m: int, k: int, n: int, bases: tuple[int, int, int] = (0, 0, 0), accumulate: bool = False
@@ -188,11 +185,17 @@ class Host:
             sink.write(json.dumps({"m": m, "k": k, "n": n, "cycles": counted, "model": expected}) + "\n")
         assert counted == expected, f"{m} x {k} x {n} took {counted} cycles; the cycle model says {expected}"
 
-    async def preset(self, results: Int32Array, base: int = 0) -> None:
+    def expected(self, act: OperandArray, weight: OperandArray, onto: ResultArray | None = None) -> ResultArray:
+        """The results of a product in whole vectors: [M, N rounded up to a multiple of the columns]."""
+        unused = -weight.shape[1] % self.spec.cols
+        whole = np.concatenate([weight, np.zeros((weight.shape[0], unused), weight.dtype)], axis=1)
+        return golden.product(self.spec, act, whole, None if onto is None else self._fill_vectors(onto))
+
+    async def preset(self, results: ResultArray, base: int = 0) -> None:
         """Write results [M, N] at vector ``base``, and zeros up to whole vectors."""
         await self.transfer(golden.result_words(self.spec, self._fill_vectors(results), base))
 
-    async def check(self, expected: Int32Array, base: int = 0) -> None:
+    async def check(self, expected: ResultArray, base: int = 0) -> None:
         """Read the results at vector ``base``: each bit is that of expected [M, N], and zero up to whole vectors."""
         wanted = list(golden.result_words(self.spec, self._fill_vectors(expected), base))
         got = await self.transfer((address, None) for address, _ in wanted)
@@ -207,38 +210,66 @@ class Host:
 
     async def run(
         self,
-        act: Int8Array,
-        weight: Int8Array,
+        act: OperandArray,
+        weight: OperandArray,
         bases: tuple[int, int, int] = (0, 0, 0),
-        onto: Int32Array | None = None,
+        onto: ResultArray | None = None,
     ) -> None:
-        """Load, run and check act [M, K] times weight [K, N], added to ``onto`` [M, N] if it is given."""
+        """Load, run and check act [M, K] times weight [K, N], added to ``onto`` [M, N] if it is given.
+
+        The vector behind the results keeps what it held.
+        """
         m, k = act.shape
         n = weight.shape[1]
         await self.load(act, weight, bases[0], bases[1])
         if onto is not None:
             await self.preset(onto, bases[2])
+        behind = bases[2] + vectors(self.spec, m, k, n)[2]
+        guard = np.full((1, self.spec.cols), 0x5A5A5A5A, np.int32) if behind < self.spec.result_depth else None
+        if guard is not None:
+            await self.preset(guard, behind)
         await self.start(m, k, n, bases, onto is not None)
         await self.finish(m, k, n, onto is not None)
-        await self.check(golden.product(act, weight, onto), bases[2])
+        await self.check(self.expected(act, weight, onto), bases[2])
+        if guard is not None:
+            await self.check(guard, behind)
 
-    def _fill_vectors(self, matrix: Int32Array) -> Int32Array:
+    def _fill_vectors(self, matrix: ResultArray) -> ResultArray:
         rows, columns = matrix.shape
-        return np.concatenate([matrix, np.zeros((rows, -columns % self.spec.cols), np.int32)], axis=1)
+        return np.concatenate([matrix, np.zeros((rows, -columns % self.spec.cols), matrix.dtype)], axis=1)
 
+    def operand(self, rng: np.random.Generator, rows: int, cols: int) -> OperandArray:
+        """A random matrix [rows, cols]: uniform bits, extreme values only, one value throughout, or a trained tensor's.
 
-def operand(rng: np.random.Generator, rows: int, cols: int) -> Int8Array:
-    """A random int8 matrix [rows, cols]: uniform, extreme values only, one value throughout, or a trained tensor's."""
-    kind = rng.integers(4)
-    if kind == 0:
-        return rng.integers(-128, 128, (rows, cols)).astype(np.int8)
-    if kind == 1:
-        return rng.choice(np.array([-128, -127, -1, 0, 1, 127], np.int8), (rows, cols))
-    if kind == 2:
-        return np.full((rows, cols), rng.choice(np.array([-128, 127], np.int8)))
-    return trained(rng, rows, cols)
+        bfloat16: uniform over the exponents, so that sums overflow, cancel and fall below the normal numbers; extremes
+        hold infinities, NaNs, subnormals and zeros of both signs.
+        """
+        kind = rng.integers(4)
+        if kind == 3:
+            return self.trained(rng, rows, cols)
+        kinds = operand_type(self.spec)
+        if kind == 0:
+            bits = rng.integers(0, 1 << self.spec.operand_bits, (rows, cols), dtype=np.uint32)
+        elif self.spec.operands == "int8":
+            extremes = [0x80, 0x7F] if kind == 2 else [0x80, 0x81, 0xFF, 0, 1, 0x7F]
+            bits = rng.choice(np.array(extremes, np.uint32), 1 if kind == 2 else (rows, cols))
+        else:
+            extremes = [0x3F80, 0xFF7F, 0x0001] if kind == 2 else [0x3F80, 0xBF80, 0x7F7F, 0x0001, 0x807F, 0x8000, 0]
+            extremes += [0x7F80, 0xFF80, 0x7FC0] if kind == 1 and rng.random() < 0.3 else []
+            bits = rng.choice(np.array(extremes, np.uint32), 1 if kind == 2 else (rows, cols))
+        whole = np.broadcast_to(bits, (rows, cols)).astype(np.uint8 if kinds.itemsize == 1 else np.uint16)
+        return whole.view(kinds)
 
+    def trained(self, rng: np.random.Generator, rows: int, cols: int) -> OperandArray:
+        """A random matrix [rows, cols] as a network's tensors are: normal; int8: 4 sigma at full scale."""
+        if self.spec.operands == "int8":
+            return np.clip(np.rint(rng.normal(0.0, 32.0, (rows, cols))), -128, 127).astype(np.int8)
+        return rng.normal(0.0, 1.0, (rows, cols)).astype(operand_type(self.spec))
 
-def trained(rng: np.random.Generator, rows: int, cols: int) -> Int8Array:
-    """A random int8 matrix [rows, cols] as a quantised network's tensors are: normal, 4 sigma at full scale."""
-    return np.clip(np.rint(rng.normal(0.0, 32.0, (rows, cols))), -128, 127).astype(np.int8)
+    def results(self, rng: np.random.Generator, rows: int, cols: int) -> ResultArray:
+        """Random results [rows, cols], of uniform bits (float32: no NaN but the one that the accelerator gives)."""
+        bits = rng.integers(0, 2**32, (rows, cols), dtype=np.uint64).astype(np.uint32)
+        values = bits.view(result_type(self.spec))
+        if self.spec.operands == "int8":
+            return values
+        return np.where(np.isnan(values), golden.QUIET_NAN, bits).view(np.float32)

@@ -66,23 +66,27 @@ async def tiled_products(dut: Any) -> None:
     for size in host.config.products:
         cost = op_throughput(host.spec, *size)
         m, k, n = size
-        act = rng.integers(-128, 128, (m, k)).astype(np.int8)
-        weight = rng.integers(-128, 128, (k, n)).astype(np.int8)
+        act = host.trained(rng, m, k)
+        weight = host.trained(rng, k, n)
         begin = get_sim_time("ns")
         got = await run(host, list(plan(host, size, cost)), cost, act, weight)
         taken = round((get_sim_time("ns") - begin) / CLOCK_NS)
         with host.config.measured.open("a") as sink:
             sink.write(json.dumps({"m": m, "k": k, "n": n, "cycles": taken, "model": cost.cycles}) + "\n")
-        assert (got == golden.product(act, weight)).all(), f"the product {m} x {k} x {n} is wrong"
+        expected = None
+        for depth in range(0, k, cost.job[1]):
+            part = slice(depth, depth + cost.job[1])
+            expected = golden.product(host.spec, act[:, part], weight[part], expected)
+        assert (got == expected).all(), f"the product {m} x {k} x {n} is wrong"
         assert taken == cost.cycles, f"{m} x {k} x {n} took {taken} cycles; the performance model says {cost.cycles}"
 
 
 async def run(
-    host: Host, jobs: list[Job], cost: OpThroughput, act: golden.Int8Array, weight: golden.Int8Array
-) -> golden.Int32Array:
+    host: Host, jobs: list[Job], cost: OpThroughput, act: golden.OperandArray, weight: golden.OperandArray
+) -> golden.ResultArray:
     """The product of act [M, K] and weight [K, N] by its jobs."""
     spec = host.spec
-    result = np.zeros((act.shape[0], weight.shape[1]), np.int32)
+    result = np.zeros((act.shape[0], weight.shape[1]), golden.result_type(spec))
 
     def loads(job: Job) -> Requests:
         requests: Requests = []
@@ -98,7 +102,9 @@ async def run(
     def keep(job: Job, words: list[int]) -> None:
         raw = b"".join(word.to_bytes(spec.bus_bits // 8, "little") for word in words)
         columns = result[job.m, job.n].shape[1]
-        groups = np.frombuffer(raw, "<i4").reshape(-(-columns // spec.results_per_word), -1, spec.results_per_word)
+        groups = np.frombuffer(raw, result.dtype).reshape(
+            -(-columns // spec.results_per_word), -1, spec.results_per_word
+        )
         result[job.m, job.n] = np.concatenate(list(groups), axis=1)[:, :columns]
 
     waiting: Job | None = None

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rtl import AcceleratorSpec, SpecError, parameters
+from rtl.spec import DATAFLOWS, OPERAND_BITS
 
 DESIGNS = Path(__file__).parents[2] / "rtl" / "designs"
 
@@ -15,7 +16,8 @@ DESIGNS = Path(__file__).parents[2] / "rtl" / "designs"
 @st.composite
 def specs(draw: st.DrawFn) -> AcceleratorSpec:
     bus_bits = draw(st.sampled_from([32, 64, 128]))
-    step = bus_bits // 8
+    operands = draw(st.sampled_from(sorted(OPERAND_BITS)))
+    step = bus_bits // OPERAND_BITS[operands]
     rows = step * draw(st.integers(1, 64 // step))
     cols = step * draw(st.integers(1, 64 // step))
     return AcceleratorSpec(
@@ -27,6 +29,8 @@ def specs(draw: st.DrawFn) -> AcceleratorSpec:
         words_per_bank=draw(st.sampled_from([64, 256, 2048])),
         bus_bits=bus_bits,
         clock_ns=draw(st.floats(0.1, 1000.0)),
+        dataflow=draw(st.sampled_from(DATAFLOWS)),
+        operands=operands,
     )
 
 
@@ -60,7 +64,8 @@ def test_addresses_hold_every_scratchpad(spec: AcceleratorSpec) -> None:
     values = parameters(spec)
     assert max(spec.act_depth, spec.weight_depth, spec.result_depth) <= 1 << values["VECTOR_BITS"]
     assert max(spec.act_lanes, spec.weight_lanes, spec.result_lanes) <= 1 << values["LANE_BITS"]
-    capacity = (spec.act_depth * spec.rows + spec.weight_depth * spec.cols + spec.result_depth * spec.cols * 4) * 8
+    operands = spec.act_depth * spec.rows + spec.weight_depth * spec.cols
+    capacity = operands * spec.operand_bits + spec.result_depth * spec.cols * 32
     assert capacity == spec.macros * spec.words_per_bank * spec.bus_bits
 
 
@@ -81,6 +86,8 @@ def test_addresses_hold_every_scratchpad(spec: AcceleratorSpec) -> None:
         ({"weight_banks": -4}, "weight_banks is -4", "from 1 to 64"),
         ({"clock_ns": 0.0}, "clock_ns is 0", "from 0.1 to 1000 ns"),
         ({"clock_ns": float("nan")}, "clock_ns is nan", "from 0.1 to 1000 ns"),
+        ({"dataflow": "both"}, "dataflow is 'both'", "weight_stationary or output_stationary"),
+        ({"operands": 8}, "operands is 8", "int8 or bfloat16"),
         ({"clock_ns": "fast"}, "clock_ns is 'fast'", "number of nanoseconds"),
     ],
 )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rtl import AcceleratorSpec
 from sim import ProductError, bus_words, cycle_breakdown, cycles
-from sim.golden import act_words, result_words, weight_words
+from sim.golden import act_words, operand_type, result_type, result_words, weight_words
 from sim.validate import SPECS
 
 sizes = st.tuples(st.integers(1, 40), st.integers(1, 40), st.integers(1, 40))
@@ -32,8 +32,24 @@ def stepped(spec: AcceleratorSpec, m: int, k: int, n: int) -> int:
         begin = max(start + m, loaded)
         start = begin + (begin - start) % 2
     control = max(-(-k // spec.rows), -(-n // spec.cols)) + 1
+    if spec.output_stationary:
+        return stepped_outputs(spec, m, k, n)
     pipeline = spec.rows + spec.cols + 5
     return control + start + m + pipeline
+
+
+def stepped_outputs(spec: AcceleratorSpec, m: int, k: int, n: int) -> int:
+    """The same for an output-stationary array.
+
+    A tile's operands take K cycles. Results leave a row every second cycle once the next tile begins, which may not
+    begin before those of the tile before have left; tiles start at an even distance, and all rows' time is waited for.
+    """
+    start = 0
+    for _ in range(-(-m // spec.rows) * -(-n // spec.cols)):
+        start += max(k, 2 * spec.rows)
+        start += start % 2
+    control = max(-(-m // spec.rows), -(-n // spec.cols)) + 1
+    return control + start + 2 * spec.rows - 1 + spec.cols + 6
 
 
 @given(specs, sizes)
@@ -49,7 +65,13 @@ def test_accesses_are_those_counted_tile_by_tile(
     p = spec.operands_per_word
     acts = weights = reads = writes = 0
     for n0 in range(0, n, spec.cols):
-        for k0 in range(0, k, spec.rows):
+        for m0 in range(0, m, spec.rows) if spec.output_stationary else ():
+            live_rows, live_cols = min(spec.rows, m - m0), min(spec.cols, n - n0)
+            acts += k * len(range(0, live_rows, p))
+            weights += k * len(range(0, live_cols, p))
+            reads += live_rows * spec.result_lanes * accumulate
+            writes += live_rows * spec.result_lanes
+        for k0 in () if spec.output_stationary else range(0, k, spec.rows):
             live_rows, live_cols = min(spec.rows, k - k0), min(spec.cols, n - n0)
             acts += m * len(range(0, live_rows, p))
             weights += live_rows * len(range(0, live_cols, p))
@@ -63,7 +85,8 @@ def test_accesses_are_those_counted_tile_by_tile(
 @given(specs, sizes)
 def test_utilisation_is_a_part_and_full_tiles_approach_one(spec: AcceleratorSpec, size: tuple[int, int, int]) -> None:
     assert 0 < cycle_breakdown(spec, *size, fits=False).utilisation < 1
-    full = cycle_breakdown(spec, 1000, 20 * spec.rows, 20 * spec.cols, fits=False)
+    m, k = (20 * spec.rows, 1000) if spec.output_stationary else (1000, 20 * spec.rows)
+    full = cycle_breakdown(spec, m, k, 20 * spec.cols, fits=False)
     assert full.stall == 0
     assert full.utilisation > 0.999
 
@@ -87,8 +110,8 @@ def test_bus_words_are_those_of_the_memory_image(spec: AcceleratorSpec, size: tu
 
     m, k, n = size
     images = (
-        act_words(spec, np.zeros((m, k), np.int8)),
-        weight_words(spec, np.zeros((k, n), np.int8)),
-        result_words(spec, np.zeros((m, n), np.int32)),
+        act_words(spec, np.zeros((m, k), operand_type(spec))),
+        weight_words(spec, np.zeros((k, n), operand_type(spec))),
+        result_words(spec, np.zeros((m, n), result_type(spec))),
     )
     assert bus_words(spec, m, k, n) == tuple(len(dict(image)) for image in images)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,24 +13,46 @@ from rtl.elaborate import SOURCES
 from sim import verify
 
 SPEC = AcceleratorSpec(act_banks=2, weight_banks=2, result_banks=16, words_per_bank=64)
+OUTPUT = replace(SPEC, dataflow="output_stationary")
+OUTPUT_BFLOAT = replace(OUTPUT, act_banks=4, weight_banks=4, operands="bfloat16")
 PRODUCTS = ((1, 1, 1), (11, 9, 7), (9, 4, 4), (3, 13, 10))
 
 FAULTS = {
-    "activations without sign": ("random_products", "pe.v", "reg signed [7:0] act;", "reg [7:0] act;"),
-    "product not sign-extended": ("random_products", "pe.v", "product[15]}}", "1'b0}}"),
-    "weights taken over at any time": ("random_products", "pe.v", "if (first_in)", "if (1'b1)"),
-    "last activation left out": ("random_products", "sequencer.v", "(phase < m)", "(phase < last_m)"),
-    "no pause for the banks' parity": ("random_products", "sequencer.v", "{last_m[SIZE_BITS-1:1], 1'b1}", "last_m"),
+    "activations without sign": ("random_products", "weight_stationary/pe.v", "wire signed [7:0] a;", "wire [7:0] a;"),
+    "product not sign-extended": ("random_products", "weight_stationary/pe.v", "product[15]}}", "1'b0}}"),
+    "weights taken over at any time": ("random_products", "weight_stationary/pe.v", "if (first_in)", "if (1'b1)"),
+    "last activation left out": ("random_products", "weight_stationary/sequencer.v", "(phase < m)", "(phase < last_m)"),
+    "no pause for the banks' parity": (
+        "random_products",
+        "weight_stationary/sequencer.v",
+        "{last_m[SIZE_BITS-1:1], 1'b1}",
+        "last_m",
+    ),
     "weights shifted in too early": (
         "random_products",
-        "sequencer.v",
+        "weight_stationary/sequencer.v",
         "(phase >= ROWS) & (phase < 2 * ROWS)",
         "(phase < ROWS)",
     ),
-    "accumulate flag ignored": ("random_products", "sequencer.v", "~first_of_sum | accumulate", "~first_of_sum"),
-    "old results added in every tile": ("random_products", "sequencer.v", "~first_of_sum | accumulate", "1'b1"),
-    "beyond K and N not masked": ("random_products", "operand_scratchpad.v", " & {8{alive}}", ""),
-    "a tile of results one vector short": ("random_products", "sequencer.v", "{{(VECTOR_BITS-1){1'b0}}, m[0]};", "0;"),
+    "accumulate flag ignored": (
+        "random_products",
+        "weight_stationary/sequencer.v",
+        "~first_of_sum | accumulate",
+        "~first_of_sum",
+    ),
+    "old results added in every tile": (
+        "random_products",
+        "weight_stationary/sequencer.v",
+        "~first_of_sum | accumulate",
+        "1'b1",
+    ),
+    "beyond K and N not masked": ("random_products", "operand_scratchpad.v", " & {OPERAND_BITS{alive}}", ""),
+    "a tile of results one vector short": (
+        "random_products",
+        "weight_stationary/sequencer.v",
+        "{{(VECTOR_BITS-1){1'b0}}, m[0]};",
+        "0;",
+    ),
     "size of activations not checked": (
         "illegal_products",
         "size_check.v",
@@ -42,10 +65,10 @@ FAULTS = {
     "start while busy": ("writes_while_busy", "bus_port.v", "request_write & ~busy", "request_write"),
     "reset leaves results on their way": ("reset_in_the_middle", "gemm_accelerator.v", ".clear(rst)", ".clear(1'b0)"),
     "bus never ready": ("every_bank", "bus_port.v", "~request_valid | granted", "1'b0"),
-    "never done": ("random_products", "sequencer.v", "phase == DRAIN[SIZE_BITS-1:0] - 1'b1", "1'b0"),
+    "never done": ("random_products", "weight_stationary/sequencer.v", "phase == DRAIN[SIZE_BITS-1:0] - 1'b1", "1'b0"),
     "done a cycle early": (
         "random_products",
-        "sequencer.v",
+        "weight_stationary/sequencer.v",
         "phase == DRAIN[SIZE_BITS-1:0] - 1'b1",
         "phase == DRAIN[SIZE_BITS-1:0] - 2",
     ),
@@ -53,19 +76,48 @@ FAULTS = {
 }
 """What is wrong: the test that must notice it, the file, what stands there, and what is put in its place."""
 
+OUTPUT_FAULTS = {
+    "sums never begin anew": ("random_products", "output_stationary/pe.v", "first_product ? 32'd0 : sum", "sum"),
+    "results move at any time": ("random_products", "output_stationary/pe.v", "first_product ? sum :", "1'b0 ? sum :"),
+    "last operand left out": ("random_products", "output_stationary/sequencer.v", "(phase < k)", "(phase + 1'b1 < k)"),
+    "a row too many": ("random_products", "output_stationary/sequencer.v", "last_of_strip ? m_left[", "1'b0 ? m_left["),
+    "weights not read again": (
+        "random_products",
+        "output_stationary/sequencer.v",
+        "<= strip_weights;",
+        "<= after_weight;",
+    ),
+    "period of odd length": ("random_products", "output_stationary/sequencer.v", "| {{(SIZE_BITS-1){1'b0}}, 1'b1}", ""),
+    "accumulate flag ignored": (
+        "random_products",
+        "output_stationary/sequencer.v",
+        "result_accumulate <= accumulate",
+        "result_accumulate <= 1'b0",
+    ),
+    "done too early": ("random_products", "output_stationary/sequencer.v", "DRAIN[SIZE_BITS-1:0] - 1'b1", "DRAIN[7:1]"),
+    "no rounding": ("random_products", "bfloat16/fp32_adder.v", "{30'd0, up}", "31'd0"),
+    "NaNs of their own": ("random_products", "bfloat16/fp32_adder.v", "is_nan ? 32'h7fc00000", "1'b0 ? 32'h7fc00000"),
+}
+"""The same for an output-stationary array, of bfloat16 operands where the fault is in their arithmetic."""
+
 
 @pytest.mark.eda
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_planted_fault_is_found(tmp_path: Path, fault: str) -> None:
-    test, name, old, new = FAULTS[fault]
+@pytest.mark.parametrize(
+    ("spec", "fault"),
+    [(SPEC, FAULTS[f]) for f in FAULTS] + [(OUTPUT, OUTPUT_FAULTS[f]) for f in OUTPUT_FAULTS],
+    ids=[*FAULTS, *OUTPUT_FAULTS],
+)
+def test_a_planted_fault_is_found(tmp_path: Path, spec: AcceleratorSpec, fault: tuple[str, str, str, str]) -> None:
+    test, name, old, new = fault
+    spec = OUTPUT_BFLOAT if name.startswith("bfloat16") else spec
     sources = tmp_path / "sources"
     shutil.copytree(SOURCES, sources)
     text = (sources / name).read_text()
     assert old in text
     (sources / name).write_text(text.replace(old, new))
-    design = elaborate(SPEC, tmp_path / "rtl", sources)
+    design = elaborate(spec, tmp_path / "rtl", sources)
     result = verify(design, tmp_path, seed=7, products=PRODUCTS, only=test, timeout_s=120)
-    assert [run.passed for run in result.tests] == [False], f"{test} did not notice: {fault}"
+    assert [run.passed for run in result.tests] == [False], f"{test} did not notice: {new} in {name}"
 
 
 @pytest.mark.eda

@@ -9,16 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtl import AcceleratorSpec
-from sim.cycle_model import JOB_SETUP_CYCLES, bus_words, check_product, cycles
+from sim.cycle_model import JOB_SETUP_CYCLES, bus_words, check_product, cycles, vectors
 from sim.networks import resnet18, vit_base
-from sim.throughput import READ_LATENCY, OpThroughput, _cost, _room, op_throughput, throughput
+from sim.throughput import READ_LATENCY, OpThroughput, job_cost, job_room, op_throughput, throughput
 from sim.workload import LayerOp, Workload
 
 SMALL = AcceleratorSpec()
 HALVES = AcceleratorSpec(result_banks=16)
 SHALLOW = AcceleratorSpec(act_banks=1, weight_banks=1, words_per_bank=64)
 WIDE = AcceleratorSpec(rows=8, cols=8, act_banks=4, weight_banks=4, result_banks=32, words_per_bank=128)
-SPECS = [SMALL, HALVES, SHALLOW, WIDE]
+OUTPUT = AcceleratorSpec(dataflow="output_stationary", operands="bfloat16", words_per_bank=64)
+SPECS = [SMALL, HALVES, SHALLOW, WIDE, OUTPUT]
 SIZES = st.tuples(st.integers(1, 400), st.integers(1, 300), st.integers(1, 200))
 
 
@@ -74,11 +75,8 @@ def test_jobs_fit_and_add_up_to_the_product(spec: AcceleratorSpec, size: tuple[i
     jobs = [job for job, *_ in walk(size, cost)]
     for m, k, n in set(jobs):
         check_product(spec, m, k, n)
-    m, k, n = cost.job
-    act, weight, result = _room(spec, cost.beside)
-    assert m * -(-k // spec.rows) <= act
-    assert k * -(-n // spec.cols) <= weight
-    assert (m + m % 2) * -(-n // spec.cols) <= result
+    needs, room = vectors(spec, *cost.job), job_room(spec, cost.beside)
+    assert all(need <= there for need, there in zip(needs, room, strict=True))
     assert sum(m * k * n for m, k, n in jobs) == cost.macs == size[0] * size[1] * size[2]
 
 
@@ -105,15 +103,15 @@ def test_few_tilings_are_enough(spec: AcceleratorSpec, size: tuple[int, int, int
     m, k, n = size
     best = None
     for beside in ["nothing"] + ["loads"] * spec.loads_beside + ["all"] * (spec.loads_beside and spec.reads_beside):
-        act, weight, result = _room(spec, beside)  # type: ignore[arg-type]
+        room = job_room(spec, beside)  # type: ignore[arg-type]
         for job_k in sorted({min(k, part) for part in range(spec.rows, k + spec.rows, spec.rows)}):
             for job_n in sorted({min(n, part) for part in range(spec.cols, n + spec.cols, spec.cols)}):
-                most = min(act // -(-job_k // spec.rows), result // -(-job_n // spec.cols) & ~1)
-                if not most or job_k * -(-job_n // spec.cols) > weight:
-                    continue
-                for job_m in {min(m, part) for part in range(2, most + 1, 2)}:
+                for job_m in {min(m, part) for part in range(2, m + 2, 2)}:
+                    needs = vectors(spec, job_m, job_k, job_n)
+                    if any(need > there for need, there in zip(needs, room, strict=True)):
+                        continue
                     for order in ("n", "m"):
-                        cost = _cost(spec, size, (job_m, job_k, job_n), order, beside)  # type: ignore[arg-type]
+                        cost = job_cost(spec, size, (job_m, job_k, job_n), order, beside)  # type: ignore[arg-type]
                         best = min(best or cost.cycles, cost.cycles)
     assert best is not None
     assert best <= op_throughput(spec, *size).cycles <= 1.03 * best

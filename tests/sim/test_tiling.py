@@ -7,7 +7,7 @@ import pytest
 from rtl import AcceleratorSpec, elaborate
 from sim.simulator import build
 from sim.throughput import op_throughput
-from sim.verification import _bench
+from sim.verification import run_bench
 
 pytestmark = pytest.mark.eda
 
@@ -25,6 +25,11 @@ CASES: list[tuple[str, AcceleratorSpec, Sizes]] = [
         AcceleratorSpec(rows=8, cols=16, act_banks=2, weight_banks=4, result_banks=32, words_per_bank=64, bus_bits=64),
         [(48, 20, 20)],
     ),
+    (
+        "loads",
+        AcceleratorSpec(words_per_bank=64, dataflow="output_stationary", operands="bfloat16"),
+        [(30, 70, 12), (13, 77, 9)],
+    ),
 ]
 
 
@@ -35,7 +40,7 @@ def test_the_rtl_takes_the_cycles_of_the_performance_model(
     """From the first load to the last result, all transfers, and the product is right."""
     design = elaborate(spec, tmp_path / "rtl")
     simulation = build(design, tmp_path, "icarus", False, 120)
-    tests, measured, _ = _bench(simulation, "sim.benches.tiled", design, 1, products, 300)
+    tests, measured, _ = run_bench(simulation, "sim.benches.tiled", design, 1, products, 300)
     model = [op_throughput(spec, *size) for size in products]
     assert all(test.passed for test in tests), tests
     assert [(run.m, run.k, run.n, run.cycles) for run in measured] == [

@@ -6,7 +6,7 @@ import pytest
 
 from rtl import AcceleratorSpec
 from sim import Measured, Validation, exact_of, validate_cycles
-from sim.validate import SPECS, Comparison
+from sim.validate import SPECS, Comparison, random_specs
 
 
 @pytest.mark.eda
@@ -25,4 +25,12 @@ def test_an_error_is_counted_and_shown() -> None:
     found = Validation(tuple(Comparison(AcceleratorSpec(), row) for row in rows), (), "simulator 1")
     assert found.exact == 1
     assert found.worst_error == pytest.approx(0.05)
-    assert found.table()[2] == ("4 x 4, 32-bit bus", "4 x 5 x 6", "200", "190", "-5.00%")
+    assert found.table()[2] == ("4 x 4 weight-stationary, int8, 32-bit bus", "4 x 5 x 6", "200", "190", "-5.00%")
+
+
+def test_random_specs_are_of_all_kinds() -> None:
+    specs = random_specs(40, seed=3)
+    assert len(specs) == 40
+    kinds = {(spec.dataflow, spec.operands, spec.bus_bits) for spec in specs}
+    assert len(kinds) == 2 * 2 * 3
+    assert specs[:10] == random_specs(10, seed=3)

@@ -24,7 +24,11 @@ def check(result: VerifyResult, spec: AcceleratorSpec) -> None:
         assert run.cycles == run.model == cycles(spec, run.m, run.k, run.n)
 
 
-@pytest.mark.parametrize("spec", [*SPECS, SHALLOW], ids=lambda s: f"{s.rows}x{s.cols}-{s.bus_bits}-{s.act_depth}")
+@pytest.mark.parametrize(
+    "spec",
+    [*SPECS, SHALLOW],
+    ids=lambda s: f"{s.rows}x{s.cols}-{s.bus_bits}-{s.act_depth}-{s.dataflow}-{s.operands}",
+)
 def test_designs_are_bit_exact_and_take_the_modelled_cycles(tmp_path: Path, spec: AcceleratorSpec) -> None:
     result = verify(elaborate(spec, tmp_path / "rtl"), tmp_path, seed=5)
     check(result, spec)
@@ -42,8 +46,8 @@ def test_the_same_seed_gives_the_same_run(tmp_path: Path) -> None:
 def test_a_failure_names_test_seed_and_command(tmp_path: Path) -> None:
     sources = tmp_path / "sources"
     shutil.copytree(SOURCES, sources)
-    path = sources / "pe.v"
-    path.write_text(path.read_text().replace("reg signed [7:0] act;", "reg [7:0] act;"))
+    path = sources / "weight_stationary" / "pe.v"
+    path.write_text(path.read_text().replace("wire signed [7:0] a;", "wire [7:0] a;"))
     result = verify(elaborate(AcceleratorSpec(), tmp_path / "rtl", sources), tmp_path, seed=9)
     assert not result.passed
     assert "random_products failed with seed 9" in result.failure

@@ -1,10 +1,9 @@
-// Runs the tiles of an M x K x N product: N's tiles in the outer loop, K's in the inner one. While the M activation
-// vectors of a tile stream through the array, the weights of the next tile are shifted in behind them.
+// Runs the tiles of an M x K x N product: N's tiles in the outer loop, M's in the inner one. While the K activation
+// and weight vectors of a tile stream through the array, the results of the tile before leave it.
 //
-// A tile's period is max(M, 2 ROWS), rounded up to an even number (result banks alternate by parity): `phase` counts
-// it. Activations are read in phases 0 .. M - 1, the next tile's weights in phases ROWS .. 2 ROWS - 1, bottom row
-// first: by then the array's last row has taken over the weights of the tile before. A prologue that begins at phase
-// ROWS fetches the first tile's weights; after the last tile's activations DRAIN cycles empty the pipeline.
+// A tile's period is max(K, 2 ROWS), rounded up to an even number (result banks alternate by parity): `phase` counts
+// it. Operands are read in phases 0 .. K - 1, and zeros follow. In phase 2 r the result of row r of the tile before is
+// sent on its way; after the last tile, DRAIN cycles do that and empty the pipeline.
 module sequencer #(
     parameter ROWS = 4,
     parameter COLS = 4,
@@ -16,7 +15,7 @@ module sequencer #(
     parameter ACT_DEPTH = 1024,
     parameter WEIGHT_DEPTH = 1024,
     parameter RESULT_DEPTH = 512,
-    parameter DRAIN = 12
+    parameter DRAIN = 17
 ) (
     input  wire                        clk,
     input  wire                        rst,
@@ -51,41 +50,38 @@ module sequencer #(
 
     reg [1:0] state;
     reg [SIZE_BITS-1:0] phase;
-    reg [SIZE_BITS-1:0] last_phase;
 
     // The tile that streams.
-    reg streaming;
-    reg first_of_sum;
-    reg last_of_sum;
-    reg last_tile;
-    reg [ACT_LIVE_BITS-1:0] tile_rows;
-    reg [VECTOR_BITS-1:0] next_act;
-    reg [VECTOR_BITS-1:0] next_result;
-    reg [VECTOR_BITS-1:0] sum_base;
-
-    // The tile whose weights come next.
-    reg fetching;
-    reg fetch_first;
-    reg [VECTOR_BITS-1:0] fetch_base;
-    reg [SIZE_BITS-1:0] k_left;
+    reg [SIZE_BITS-1:0] m_left;
     reg [N_BITS-1:0] n_left;
+    reg [VECTOR_BITS-1:0] next_act;
+    reg [VECTOR_BITS-1:0] next_weight;
+    reg [VECTOR_BITS-1:0] strip_weights;
+    reg [VECTOR_BITS-1:0] strip_results;
+    reg [VECTOR_BITS-1:0] tile_results;
+
+    // The tile whose results leave the array.
+    reg storing;
+    reg [ACT_LIVE_BITS-1:0] store_rows;
+    reg [VECTOR_BITS-1:0] next_result;
 
     wire checked;
     wire [2:0] check_code;
     wire accept;
+    wire active;
     wire tile_end;
     wire stream_now;
-    wire fetch_now;
-    wire fetch_last_of_sum;
-    wire fetch_last_tile;
-    wire [SIZE_BITS-1:0] fetch_row;
-    wire [SIZE_BITS-1:0] last_m;
-    wire [SIZE_BITS-1:0] full_period;
-    wire [VECTOR_BITS-1:0] next_base;
-    wire [VECTOR_BITS-1:0] after_sum;
+    wire store_now;
+    wire last_of_strip;
+    wire last_tile;
+    wire [SIZE_BITS-1:0] last_phase;
+    wire [ACT_LIVE_BITS-1:0] tile_rows;
+    wire [VECTOR_BITS-1:0] next_strip;
+    wire [VECTOR_BITS-1:0] after_act;
+    wire [VECTOR_BITS-1:0] after_weight;
 
     size_check #(
-        .ROWS(ROWS),
+        .SPLIT_STEP(ROWS),
         .COLS(COLS),
         .VECTOR_BITS(VECTOR_BITS),
         .SIZE_BITS(SIZE_BITS),
@@ -101,6 +97,8 @@ module sequencer #(
         .m(m),
         .k(k),
         .n(n),
+        .split(m),
+        .stream(k),
         .act_base(act_base),
         .weight_base(weight_base),
         .result_base(result_base),
@@ -109,17 +107,19 @@ module sequencer #(
     );
 
     assign busy = state != IDLE;
+    assign active = (state == RUN) | (state == EMPTY);
     assign accept = start & ~busy;
+    assign last_phase = (k > 2 * ROWS) ? (k - 1'b1) | {{(SIZE_BITS-1){1'b0}}, 1'b1} : 2 * ROWS - 1;
     assign tile_end = (state == RUN) & (phase == last_phase);
-    assign last_m = m - 1'b1;
-    assign stream_now = (state == RUN) & streaming & (phase < m);
-    assign fetch_now = (state == RUN) & fetching & (phase >= ROWS) & (phase < 2 * ROWS);
-    assign fetch_row = 2 * ROWS - 1 - phase;
-    assign fetch_last_of_sum = k_left <= ROWS;
-    assign fetch_last_tile = fetch_last_of_sum & (n_left <= COLS);
-    assign full_period = (m > 2 * ROWS) ? {last_m[SIZE_BITS-1:1], 1'b1} : 2 * ROWS - 1;
-    assign next_base = sum_base + m[VECTOR_BITS-1:0] + {{(VECTOR_BITS-1){1'b0}}, m[0]};
-    assign after_sum = last_of_sum ? next_base : sum_base;
+    assign stream_now = (state == RUN) & (phase < k);
+    assign store_now = active & storing & ~phase[0]
+                     & (phase[SIZE_BITS-1:1] < {{(SIZE_BITS-1-ACT_LIVE_BITS){1'b0}}, store_rows});
+    assign last_of_strip = m_left <= ROWS;
+    assign last_tile = last_of_strip & (n_left <= COLS);
+    assign tile_rows = last_of_strip ? m_left[ACT_LIVE_BITS-1:0] : ROWS;
+    assign next_strip = strip_results + m[VECTOR_BITS-1:0] + {{(VECTOR_BITS-1){1'b0}}, m[0]};
+    assign after_act = next_act + {{(VECTOR_BITS-1){1'b0}}, stream_now};
+    assign after_weight = next_weight + {{(VECTOR_BITS-1){1'b0}}, stream_now};
 
     // State, phase, and what the host sees.
     always @(posedge clk) begin
@@ -142,7 +142,7 @@ module sequencer #(
                 state <= (check_code == 3'd0) ? RUN : IDLE;
                 done <= check_code != 3'd0;
             end
-            if (tile_end & last_tile & streaming)
+            if (tile_end & last_tile)
                 state <= EMPTY;
             if ((state == EMPTY) & (phase == DRAIN[SIZE_BITS-1:0] - 1'b1)) begin
                 state <= IDLE;
@@ -150,67 +150,61 @@ module sequencer #(
             end
         end
 
-        if (state == CHECK)
-            phase <= ROWS;
-        else if (tile_end)
+        if ((state == CHECK) | tile_end)
             phase <= {SIZE_BITS{1'b0}};
         else
             phase <= phase + 1'b1;
     end
 
-    // The tile that streams, and the tile whose weights come next.
+    // The tile that streams, and the tile whose results leave.
     always @(posedge clk) begin
-        if (accept | (tile_end & last_of_sum))
-            next_act <= act_base;
-        else if (stream_now)
-            next_act <= next_act + 1'b1;
-
-        if (tile_end)
-            next_result <= after_sum;
-        else if (stream_now)
-            next_result <= next_result + 1'b1;
-
         if (accept) begin
-            streaming <= 1'b0;
-            last_phase <= 2 * ROWS - 1;
-            last_of_sum <= 1'b0;
-            last_tile <= 1'b0;
-            sum_base <= result_base;
-            fetching <= 1'b1;
-            fetch_first <= 1'b1;
-            fetch_base <= weight_base;
-            k_left <= k;
+            m_left <= m;
             n_left <= n;
+            next_act <= act_base;
+            next_weight <= weight_base;
+            strip_weights <= weight_base;
+            strip_results <= result_base;
+            tile_results <= result_base;
+            storing <= 1'b0;
         end else if (tile_end) begin
-            streaming <= 1'b1;
-            last_phase <= fetch_last_tile ? last_m : full_period;
-            first_of_sum <= fetch_first;
-            last_of_sum <= fetch_last_of_sum;
-            last_tile <= fetch_last_tile;
-            tile_rows <= fetch_last_of_sum ? k_left[ACT_LIVE_BITS-1:0] : ROWS;
-            sum_base <= after_sum;
-
-            fetching <= ~fetch_last_tile;
-            fetch_first <= fetch_last_of_sum;
-            fetch_base <= fetch_base + (fetch_last_of_sum ? k_left[VECTOR_BITS-1:0] : ROWS);
-            k_left <= fetch_last_of_sum ? k : k_left - ROWS;
-            if (fetch_last_of_sum)
+            if (last_of_strip) begin
+                m_left <= m;
                 n_left <= n_left - COLS;
+                next_act <= act_base;
+                next_weight <= after_weight;
+                strip_weights <= after_weight;
+                strip_results <= next_strip;
+                tile_results <= next_strip;
+            end else begin
+                m_left <= m_left - ROWS;
+                next_act <= after_act;
+                next_weight <= strip_weights;
+                tile_results <= tile_results + ROWS;
+            end
+            storing <= 1'b1;
+            store_rows <= tile_rows;
+            next_result <= tile_results;
+        end else begin
+            next_act <= after_act;
+            next_weight <= after_weight;
+            if (store_now)
+                next_result <= next_result + 1'b1;
         end
     end
 
-    // What the scratchpads are asked for.
+    // What the scratchpads are asked for; vectors without a live element are zeros, and no bank is read for them.
     always @(posedge clk) begin
-        act_valid <= stream_now & ~rst;
-        result_valid <= stream_now & ~rst;
-        weight_valid <= fetch_now & ~rst;
-        act_first <= stream_now & (phase == {SIZE_BITS{1'b0}});
+        act_valid <= active & ~rst;
+        weight_valid <= active & ~rst;
+        act_first <= active & (phase == {SIZE_BITS{1'b0}});
         act_vector <= next_act;
-        act_live <= tile_rows;
-        result_accumulate <= ~first_of_sum | accumulate;
-        result_vector <= next_result;
-        weight_vector <= fetch_base + fetch_row[VECTOR_BITS-1:0];
-        weight_live <= (fetch_row >= k_left) ? {WEIGHT_LIVE_BITS{1'b0}}
+        weight_vector <= next_weight;
+        act_live <= stream_now ? tile_rows : {ACT_LIVE_BITS{1'b0}};
+        weight_live <= ~stream_now ? {WEIGHT_LIVE_BITS{1'b0}}
                      : (n_left < COLS) ? n_left[WEIGHT_LIVE_BITS-1:0] : COLS;
+        result_valid <= store_now & ~rst;
+        result_accumulate <= accumulate;
+        result_vector <= next_result;
     end
 endmodule

@@ -4,32 +4,33 @@
 module systolic_array #(
     parameter ROWS = 4,
     parameter COLS = 4,
+    parameter OPERAND_BITS = 8,
     parameter PSUM_BITS = 18
 ) (
-    input  wire                      clk,
-    input  wire [8*ROWS-1:0]         act,
-    input  wire [ROWS-1:0]           act_first,
-    input  wire [8*COLS-1:0]         weight,
-    input  wire [COLS-1:0]           weight_shift,
-    output wire [PSUM_BITS*COLS-1:0] psum
+    input  wire                         clk,
+    input  wire [OPERAND_BITS*ROWS-1:0] act,
+    input  wire [ROWS-1:0]              act_first,
+    input  wire [OPERAND_BITS*COLS-1:0] weight,
+    input  wire [COLS-1:0]              weight_shift,
+    output wire [PSUM_BITS*COLS-1:0]    psum
 );
     genvar r;
     genvar c;
     generate
         for (r = 0; r < ROWS; r = r + 1) begin : row
             // Bits of the partial sum that comes in from above, and of the one that this row gives.
-            localparam BELOW = 16 + $clog2(r + 1);
-            localparam ABOVE = (r == 0) ? 16 : 16 + $clog2(r);
-            wire [8*(COLS+1)-1:0] act_wire;
+            localparam BELOW = (OPERAND_BITS == 8) ? 16 + $clog2(r + 1) : 32;
+            localparam ABOVE = (OPERAND_BITS != 8) ? 32 : (r == 0) ? 16 : 16 + $clog2(r);
+            wire [OPERAND_BITS*(COLS+1)-1:0] act_wire;
             wire [COLS:0] first_wire;
-            wire [8*COLS-1:0] weight_above;
-            wire [8*COLS-1:0] weight_below;
+            wire [OPERAND_BITS*COLS-1:0] weight_above;
+            wire [OPERAND_BITS*COLS-1:0] weight_below;
             wire [ABOVE*COLS-1:0] sum_above;
             wire [BELOW*COLS-1:0] sum_below;
             wire unused;
 
-            assign unused = &{1'b0, act_wire[8*COLS +: 8], first_wire[COLS]};
-            assign act_wire[7:0] = act[8*r +: 8];
+            assign unused = &{1'b0, act_wire[OPERAND_BITS*COLS +: OPERAND_BITS], first_wire[COLS]};
+            assign act_wire[OPERAND_BITS-1:0] = act[OPERAND_BITS*r +: OPERAND_BITS];
             assign first_wire[0] = act_first[r];
             if (r == 0) begin : top
                 assign weight_above = weight;
@@ -47,16 +48,17 @@ module systolic_array #(
                     assign sum_in = {sum_above[ABOVE*c + ABOVE - 1], sum_above[ABOVE*c +: ABOVE]};
                 end
                 pe #(
+                    .OPERAND_BITS(OPERAND_BITS),
                     .PSUM_BITS(BELOW)
                 ) pe (
                     .clk(clk),
-                    .act_in(act_wire[8*c +: 8]),
+                    .act_in(act_wire[OPERAND_BITS*c +: OPERAND_BITS]),
                     .first_in(first_wire[c]),
-                    .act_out(act_wire[8*(c+1) +: 8]),
+                    .act_out(act_wire[OPERAND_BITS*(c+1) +: OPERAND_BITS]),
                     .first_out(first_wire[c+1]),
                     .shift(weight_shift[c]),
-                    .weight_in(weight_above[8*c +: 8]),
-                    .weight_out(weight_below[8*c +: 8]),
+                    .weight_in(weight_above[OPERAND_BITS*c +: OPERAND_BITS]),
+                    .weight_out(weight_below[OPERAND_BITS*c +: OPERAND_BITS]),
                     .psum_in(sum_in),
                     .psum_out(sum_below[BELOW*c +: BELOW])
                 );
