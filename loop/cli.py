@@ -75,7 +75,7 @@ def ppa(run: Annotated[Path, typer.Argument(help="run folder")] = Path("runs/def
 @app.command()
 def place(
     netlist: Annotated[Path, typer.Argument(help="netlist: .pb.txt (Circuit Training), .def or .aux (Bookshelf)")],
-    method: Annotated[str, typer.Option(help="auto, sa, rl, force, greedy or random")] = "auto",
+    method: Annotated[str, typer.Option(help="auto, analytical, sa, rl, force, greedy or random")] = "auto",
     time: Annotated[float, typer.Option(min=0.0, help="budget in seconds; of rl, policy updates")] = 60.0,
     moves: Annotated[int | None, typer.Option(min=1, help="budget in moves per core; reproducible bit for bit")] = None,
     plc: Annotated[Path | None, typer.Option(help="canvas and fixed nodes [default: initial.plc beside it]")] = None,

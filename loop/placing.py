@@ -25,7 +25,7 @@ from placer.picture import draw_map, draw_placement
 if TYPE_CHECKING:
     from placer.search import Progress
 
-METHODS = ("auto", "random", "greedy", "force", "sa", "rl")
+METHODS = ("auto", "random", "greedy", "analytical", "force", "sa", "rl")
 
 
 @dataclass(frozen=True)
@@ -119,6 +119,10 @@ def _place(netlist: Netlist, initial: Placement, method: str, effort: Effort, li
         from placer.baselines.greedy_packing import greedy_packing
 
         return greedy_packing(netlist, initial, seed, halo)
+    if method == "analytical":
+        from placer.analytical import place_macros
+
+        return place_macros(netlist, initial, seed, halo)
     if method == "auto":
         from placer.portfolio import place_auto
         from placer.search import Rules

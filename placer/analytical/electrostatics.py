@@ -1,0 +1,124 @@
+"""Density as charge: the field that pushes bodies to where there is room.
+
+J. Lu et al., "ePlace: electrostatics-based placement using fast Fourier transform and Nesterov's method", ACM TODAES
+20(2), 2015; macros beside cells as in J. Lu et al., "ePlace-MS", IEEE TCAD 34(5), 2015. The Poisson equation with
+Neumann boundary is solved in cosines; the transforms are J. Makhoul's ("A fast cosine transform in one and two
+dimensions", IEEE TASSP 28(1), 1980).
+"""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from placer.analytical.system import System
+
+REACH = 3  # bins that a piece may touch in each direction
+
+
+def density_gradient(system: System, position: Array) -> tuple[Array, Array]:
+    """The gradient of the potential energy, and the overflow.
+
+    Args:
+        position: [B, 2] um.
+
+    Returns:
+        Gradient [B, 2]; the share of the movable area that lies above the target density (fillers not counted).
+    """
+    index, share = _stencil(system, position)  # [S, 9], [S, 9]
+    across, up = _overlaps(system, position)  # [K, X], [K, Y]
+    bins = system.columns * system.rows
+    n = system.real_pieces
+
+    def spread(begin: int, end: int | None) -> Array:
+        flat = jnp.zeros(bins, position.dtype)
+        return flat.at[index[begin:end].ravel()].add(share[begin:end].ravel(), mode="promise_in_bounds")
+
+    blocks = (across * system.block_weight[:, None]).T @ up
+    bodies = spread(0, n).reshape(system.columns, system.rows) + blocks
+    field_x, field_y = field(bodies + spread(n, None).reshape(bodies.shape), system.span)
+
+    both = jnp.stack([field_x.ravel(), field_y.ravel()], 1)  # [X Y, 2]
+    force = (both[index] * share[:, :, None]).sum(1)  # [S, 2]
+    total = jnp.zeros_like(position).at[system.owner].add(force, mode="promise_in_bounds")
+    pushed = [system.block_weight * ((across @ f) * up).sum(1) for f in (field_x, field_y)]
+    total = total.at[system.block].add(jnp.stack(pushed, 1), mode="promise_in_bounds")
+    area = system.cell[0] * system.cell[1]
+    movable = jnp.sum(jnp.where(system.movable & (system.pins > 0), system.charge, 0.0))
+    overflow = jnp.sum(jnp.maximum(bodies - system.target, 0.0)) * area / jnp.maximum(movable, area)
+    return -total * area, overflow
+
+
+def _stencil(system: System, position: Array) -> tuple[Array, Array]:
+    """Bins that each piece touches and its density in them, [S, 9] each."""
+    centre = position[system.owner].at[:, 0].add(system.shift)
+    half = system.piece_half
+    centre = jnp.clip(centre, half, system.span - half)
+    count = jnp.array([system.columns, system.rows])
+    low, high = (centre - half) / system.cell, (centre + half) / system.cell
+    first = jnp.clip(jnp.floor(low), 0, count - 1)
+    steps = jnp.arange(REACH, dtype=position.dtype)[:, None, None]
+    line = first + steps  # [3, S, 2]
+    overlap = jnp.maximum(jnp.minimum(high, line + 1) - jnp.maximum(low, line), 0.0)
+    bin_ = jnp.minimum(line.astype(jnp.int32), count - 1)
+    index = bin_[:, None, :, 0] * system.rows + bin_[None, :, :, 1]  # [3, 3, S]
+    share = overlap[:, None, :, 0] * overlap[None, :, :, 1] * system.piece_weight
+    flat = REACH * REACH
+    return index.reshape(flat, -1).T, share.reshape(flat, -1).T
+
+
+def _overlaps(system: System, position: Array) -> tuple[Array, Array]:
+    """Share of each column and row of bins that a block covers, [K, X] and [K, Y]."""
+    centre = position[system.block]
+    result = []
+    for axis, count in enumerate((system.columns, system.rows)):
+        low = ((centre - system.block_half) / system.cell)[:, axis, None]
+        high = ((centre + system.block_half) / system.cell)[:, axis, None]
+        edge = jnp.arange(count, dtype=position.dtype)
+        result.append(jnp.maximum(jnp.minimum(high, edge + 1) - jnp.maximum(low, edge), 0.0))
+    return result[0], result[1]
+
+
+def field(density: Array, span: Array) -> tuple[Array, Array]:
+    """The electric field of a density, in x and y, [X, Y] each; ``span`` [2] um is the size of the whole."""
+    columns, rows = density.shape
+    waves_x = jnp.pi * jnp.arange(columns, dtype=density.dtype)[:, None] / span[0]
+    waves_y = jnp.pi * jnp.arange(rows, dtype=density.dtype)[None, :] / span[1]
+    squared = (waves_x**2 + waves_y**2).at[0, 0].set(1.0)
+    coefficient = cosines(cosines(density).T).T / squared  # over 4 / (X Y), half of that on the axes
+    coefficient = coefficient.at[0, 0].set(0.0) * (4.0 / (columns * rows))
+    coefficient = coefficient.at[0, :].multiply(0.5).at[:, 0].multiply(0.5)
+    along_x = sum_sines((sum_cosines(coefficient * waves_x)).T).T
+    along_y = sum_cosines((sum_sines(coefficient * waves_y)).T).T
+    return along_x, along_y
+
+
+def cosines(values: Array) -> Array:
+    """``X_k = sum_n x_n cos(pi k (n + 1/2) / N)`` along the last axis."""
+    n = values.shape[-1]
+    folded = jnp.concatenate([values[..., 0::2], values[..., 1::2][..., ::-1]], -1)
+    turned = jnp.fft.rfft(folded) * _turn(n)
+    return jnp.concatenate([turned.real, -turned.imag[..., 1 : n // 2][..., ::-1]], -1)
+
+
+def sum_cosines(coefficients: Array) -> Array:
+    """``y_n = sum_k a_k cos(pi k (n + 1/2) / N)`` along the last axis."""
+    n = coefficients.shape[-1]
+    scaled = (coefficients * (n / 2)).at[..., 0].multiply(2.0)
+    mirrored = jnp.concatenate([jnp.zeros_like(scaled[..., :1]), scaled[..., :0:-1]], -1)
+    half = n // 2 + 1
+    folded = jnp.fft.irfft((scaled[..., :half] - 1j * mirrored[..., :half]) * jnp.conj(_turn(n)), n)
+    return jnp.stack([folded[..., : n // 2], folded[..., n // 2 :][..., ::-1]], -1).reshape(coefficients.shape)
+
+
+def sum_sines(coefficients: Array) -> Array:
+    """``y_n = sum_k b_k sin(pi k (n + 1/2) / N)`` along the last axis."""
+    n = coefficients.shape[-1]
+    mirrored = jnp.concatenate([jnp.zeros_like(coefficients[..., :1]), coefficients[..., :0:-1]], -1)
+    return sum_cosines(mirrored) * (1.0 - 2.0 * (jnp.arange(n) % 2))
+
+
+def _turn(n: int) -> Array:
+    """``exp(-i pi k / 2N)`` for k of a real transform, [N / 2 + 1]."""
+    return jnp.asarray(np.exp(-0.5j * np.pi * np.arange(n // 2 + 1) / n), jnp.complex64)
