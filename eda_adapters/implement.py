@@ -24,9 +24,8 @@ from eda_adapters.liberty import Library, read_liberty
 from eda_adapters.opensta import time_design
 from eda_adapters.power import power_of
 from eda_adapters.spef import extract, write_spef
-from eda_adapters.sram import SramMacro
 from eda_adapters.steiner import SteinerTrees, steiner_trees
-from eda_adapters.technology import Pdk
+from eda_adapters.technology import MacroFiles, Pdk
 from placer.formats.lef import read_lef
 from placer.netlist import FloatArray, InputError, Netlist, NodeKind, Placement
 
@@ -52,7 +51,7 @@ def implement(
     netlist: Netlist,
     placement: Placement,
     pdk: Pdk,
-    srams: Sequence[SramMacro],
+    srams: Sequence[MacroFiles],
     period: float,
     out_dir: Path,
     seed: int = 0,
@@ -96,7 +95,7 @@ def implement(
     write_verilog(gates, verilog)
     write_spef(spef, gates, netlist, net, trees, wires, pdk.load)
     timing = time_design(verilog, gates.top, spef, liberty_files, pdk, period, out_dir, clock)
-    macro_cycle = max((sram.figures.cycle for sram in srams), default=0.0)  # which OpenSTA does not hold against paths
+    macro_cycle = max((sram.cycle for sram in srams), default=0.0)  # which OpenSTA does not hold against paths
     timing = replace(timing, min_period=max(timing.min_period, macro_cycle))
 
     clock_net = int(gates.port_net[gates.port_names.index(clock)]) if clock in gates.port_names else -1
@@ -151,8 +150,10 @@ def implement(
         "metrics": out_dir / "metrics.json",
     }
     write_layout(files["def"], gates, netlist, cells.placement, core, library, pdk)
-    write_picture(files["picture"], gates, netlist, cells.placement, core, trees, net, timing)
-    _write_metrics(files["metrics"], metrics)
+    write_picture(
+        files["picture"], gates, netlist, cells.placement, core, trees, net, timing.path_pins, timing.min_period
+    )
+    write_metrics(files["metrics"], metrics)
     tools = {key: tool for tool, values in by_tool.items() for key in values}
     return Ppa(metrics, tools, files, cells.placement, timing.path_pins, seed)
 
@@ -238,7 +239,8 @@ def _hpwl(pins: FloatArray, netlist: Netlist) -> float:
     return float((np.maximum.reduceat(pins, start) - np.minimum.reduceat(pins, start)).sum())
 
 
-def _write_metrics(path: Path, metrics: Mapping[str, float]) -> None:
+def write_metrics(path: Path, metrics: Mapping[str, float]) -> None:
+    """Write metrics as JSON, sorted by key; the file appears whole or not at all."""
     partial = path.with_name(path.name + ".partial")
     partial.write_text(json.dumps(dict(sorted(metrics.items())), indent=1) + "\n")
     os.replace(partial, path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ import numpy as np
 
 from eda_adapters.floorplan import Core
 from eda_adapters.gates import GateNetlist
-from eda_adapters.opensta import Timing
 from eda_adapters.steiner import SteinerTrees
 from eda_adapters.technology import Pdk
 from placer.formats.def_ import write_def
@@ -85,16 +85,24 @@ def write_layout(
 
 
 def _port(x: float, y: float, width: float, height: float, library: LefLibrary, pdk: Pdk) -> DefPort:
-    """A port's shape: a stub of the port layer that reaches from the die's edge inwards."""
+    layer, box = port_box(x, y, width, height, library, pdk)
+    return DefPort(rects=((layer, *box),), x=x, y=y, orient="N", status="FIXED")
+
+
+def port_box(
+    x: float, y: float, width: float, height: float, library: LefLibrary, pdk: Pdk
+) -> tuple[str, tuple[float, float, float, float]]:
+    """The shape of a port at (x, y): a stub from the edge of the die (width x height) inwards.
+
+    Returns its layer and its box x1, y1, x2, y2 relative to (x, y). All in um.
+    """
     beside = x <= 0 or x >= width
     layer = pdk.port_layer_horizontal if beside else pdk.port_layer_vertical
     half = (library.layers[layer].width or 0.0) / 2
     length = 2 * half * _PORT_LENGTH
     if beside:
-        rect = (0.0, -half, length, half) if x <= 0 else (-length, -half, 0.0, half)
-    else:
-        rect = (-half, 0.0, half, length) if y <= 0 else (-half, -length, half, 0.0)
-    return DefPort(rects=((layer, *rect),), x=x, y=y, orient="N", status="FIXED")
+        return layer, (0.0, -half, length, half) if x <= 0 else (-length, -half, 0.0, half)
+    return layer, (-half, 0.0, half, length) if y <= 0 else (-half, -length, half, 0.0)
 
 
 def _tracks(library: LefLibrary, width: float, height: float) -> tuple[DefTracks, ...]:
@@ -130,7 +138,8 @@ def write_picture(
     core: Core,
     trees: SteinerTrees,
     net: IntArray,
-    timing: Timing,
+    path_pins: Sequence[str],
+    min_period: float,
 ) -> None:
     """Draw macros with their names, the cells' density, ports, and the nets of the worst path, as PNG.
 
@@ -138,7 +147,8 @@ def write_picture(
         path: the file.
         gates, netlist, placement, core: the layout.
         trees: of the netlist's nets; ``net`` [E] gives their number in ``gates``.
-        timing: gives the worst path.
+        path_pins: "instance/pin" of the worst path, from launch to capture; those that ``gates`` lacks are left out.
+        min_period: ns, for the title.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -156,7 +166,8 @@ def write_picture(
     for at, colour, label in ((inputs, "#1b9e77", "input ports"), (outputs, "#7570b3", "output ports")):
         if len(at):
             axes.scatter(at[:, 0], at[:, 1], s=9, color=colour, marker="s", label=label, zorder=6, clip_on=False)
-    _draw_path(axes, gates, trees, net, timing, netlist, placement)
+    if len(path_pins):
+        _draw_path(axes, gates, trees, net, path_pins, netlist, placement)
     axes.set_xlim(-0.01 * width, 1.01 * width)
     axes.set_ylim(-0.01 * height, 1.01 * height)
     axes.set_aspect("equal")
@@ -164,7 +175,7 @@ def write_picture(
     axes.set_ylabel("µm")
     axes.set_title(
         f"{gates.top}: {width:.0f} x {height:.0f} µm, {len(netlist.nodes(NodeKind.CELL))} cells,"
-        f" {len(netlist.nodes(NodeKind.HARD))} macros, shortest period {timing.min_period:.3f} ns",
+        f" {len(netlist.nodes(NodeKind.HARD))} macros, shortest period {min_period:.3f} ns",
         fontsize=11,
     )
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.06), ncol=4, frameon=False, fontsize=9)
@@ -237,7 +248,7 @@ def _draw_path(
     gates: GateNetlist,
     trees: SteinerTrees,
     net: IntArray,
-    timing: Timing,
+    path_pins: Sequence[str],
     netlist: Netlist,
     placement: Placement,
 ) -> None:
@@ -245,10 +256,9 @@ def _draw_path(
     from matplotlib.collections import LineCollection
 
     node_of = {name: i for i, name in enumerate(gates.instance_names)}
-    pin_of = {f"{netlist.node_names[n]}": n for n in range(len(gates.instance_names))}
     start = gates.pin_start
     used = set()
-    for text in timing.path_pins:
+    for text in path_pins:
         name, _, pin = text.rpartition("/")
         if name in node_of:
             i = node_of[name]
@@ -263,7 +273,8 @@ def _draw_path(
     axes.add_collection(
         LineCollection(lines, colors="#d7191c", linewidths=1.3, zorder=7, label="nets of the worst path")
     )
-    at = [placement.position[pin_of[t.rpartition("/")[0]]] for t in (timing.path_pins[0], timing.path_pins[-1])]
+    known = [node_of[name] for name in (text.rpartition("/")[0] for text in path_pins) if name in node_of]
+    at = placement.position[[*known[:1], *known[-1:]]]
     axes.scatter(
-        *zip(*at, strict=True), s=28, color="#d7191c", edgecolor="white", zorder=8, label="its first and last cell"
+        at[:, 0], at[:, 1], s=28, color="#d7191c", edgecolor="white", zorder=8, label="its first and last cell"
     )

@@ -15,7 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from eda_adapters.pdk_check import Finding, check_pdk
-from eda_adapters.technology import BufferCell, Corner, Pdk, PdkError, SramRules, WireLayer
+from eda_adapters.technology import (
+    BufferCell,
+    Corner,
+    Pdk,
+    PdkError,
+    PowerGrid,
+    PowerStripes,
+    RoutingRules,
+    SramRules,
+    WireLayer,
+)
 
 __all__ = [
     "BufferCell",
@@ -111,6 +121,13 @@ class _Table:
     def tables(self) -> dict[str, _Table]:
         return {key: self.table(key) for key in list(self._left)}
 
+    def list_of_tables(self, key: str) -> list[_Table]:
+        values = self.get(key, list, "a list of tables") if key in self._left else []
+        for value in values:
+            if not isinstance(value, dict):
+                raise self.error(key, f"has {value!r}: expected a table")
+        return [_Table(self.path, f"{self._prefix}{key}[{i}].", value) for i, value in enumerate(values)]
+
     def has(self, key: str) -> bool:
         return key in self._left
 
@@ -171,6 +188,7 @@ def _pdk(top: _Table) -> Pdk:
         tie_high=_cell(cells.table("tie_high"), tie=True) if cells.has("tie_high") else None,
         tie_low=_cell(cells.table("tie_low"), tie=True) if cells.has("tie_low") else None,
         tap=cells.text("tap") if cells.has("tap") else None,
+        tap_distance=cells.number("tap_distance_um") if cells.has("tap_distance_um") else 0.0,
         fill=cells.texts("fill"),
         driver=synthesis.text("driver"),
         load=synthesis.number("load_ff"),
@@ -179,6 +197,8 @@ def _pdk(top: _Table) -> Pdk:
         clock_layer=wires.text("clock"),
         layers=layers,
         sram=_sram(top.table("sram")) if top.has("sram") else None,
+        routing=_routing(top.table("routing")) if top.has("routing") else None,
+        power_grid=_power_grid(top.table("power_grid")) if top.has("power_grid") else None,
     )
     for table in (top, files, floorplan, cells, synthesis, wires):
         table.end()
@@ -219,3 +239,52 @@ def _sram(table: _Table) -> SramRules:
     )
     table.end()
     return rules
+
+
+def _routing(table: _Table) -> RoutingRules:
+    reserved = []
+    for entry in table.get("reserved", list, "a list of [layer, layer, share]") if table.has("reserved") else []:
+        match entry:
+            case [str(low), str(high), float(share) | int(share)] if 0 <= share <= 1:
+                reserved.append((low, high, float(share)))
+            case _:
+                raise table.error("reserved", f"has {entry!r}: expected [layer, layer, share from 0 to 1]")
+    lowest = table.text("lowest")
+    clock = table.text("clock_lowest") if table.has("clock_lowest") else lowest
+    rules = RoutingRules(lowest, table.text("highest"), clock, tuple(reserved))
+    table.end()
+    return rules
+
+
+def _power_grid(table: _Table) -> PowerGrid:
+    rail = table.table("rail")
+    rails = PowerStripes(rail.text("layer"), rail.number("width_um"), 0.0, 0.0)
+    rail.end()
+    grid = PowerGrid(
+        (rails, *_stripes(table, "stripes")),
+        _pairs(table, "connections"),
+        _stripes(table, "macro_stripes"),
+        _pairs(table, "macro_connections"),
+    )
+    table.end()
+    return grid
+
+
+def _stripes(table: _Table, key: str) -> tuple[PowerStripes, ...]:
+    found = []
+    for stripe in table.list_of_tables(key):
+        lengths = (stripe.number(f"{name}_um") for name in ("width", "pitch", "offset"))
+        found.append(PowerStripes(stripe.text("layer"), *lengths))
+        stripe.end()
+    return tuple(found)
+
+
+def _pairs(table: _Table, key: str) -> tuple[tuple[str, str], ...]:
+    pairs = []
+    for entry in table.get(key, list, "a list of [layer, layer]") if table.has(key) else []:
+        match entry:
+            case [str(low), str(high)]:
+                pairs.append((low, high))
+            case _:
+                raise table.error(key, f"has {entry!r}: expected [layer, layer]")
+    return tuple(pairs)

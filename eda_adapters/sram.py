@@ -30,6 +30,11 @@ class SramMacro:
     lef: Path
     lib: Path
 
+    @property
+    def cycle(self) -> float:
+        """Least clock period in ns."""
+        return self.figures.cycle
+
 
 def generate_sram(shape: SramShape, pdk: Pdk, out_dir: Path) -> SramMacro:
     """Write ``NAME.lef`` and ``NAME.lib`` of a macro into a folder.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 
 class PdkError(ValueError):
@@ -41,6 +42,36 @@ class WireLayer:
 
 
 @dataclass(frozen=True)
+class RoutingRules:
+    """Where a router may put wires, by layer name from the lowest to the highest."""
+
+    lowest: str  # of signals
+    highest: str
+    clock_lowest: str  # of clocks
+    reserved: tuple[tuple[str, str, float], ...]  # from layer, to layer, share of the tracks that global routing spares
+
+
+@dataclass(frozen=True)
+class PowerStripes:
+    """Straps of one layer. Lengths in um; a pitch of 0 means on the cells' own rails."""
+
+    layer: str
+    width: float
+    pitch: float
+    offset: float
+
+
+@dataclass(frozen=True)
+class PowerGrid:
+    """Straps that carry the supply, and the pairs of layers that vias connect."""
+
+    stripes: tuple[PowerStripes, ...]  # over the core; the first are the cells' rails
+    connections: tuple[tuple[str, str], ...]
+    macro_stripes: tuple[PowerStripes, ...]  # over each macro
+    macro_connections: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
 class SramRules:
     """What the SRAM generator needs to know of a technology. Lengths in um; scales relative to 45 nm."""
 
@@ -58,6 +89,31 @@ class SramRules:
     delay_scale: float
     energy_scale: float
     leakage_scale: float
+
+
+class MacroFiles(Protocol):
+    """A hard macro's files, generated or from elsewhere."""
+
+    @property
+    def lef(self) -> Path:
+        """Its abstract."""
+
+    @property
+    def lib(self) -> Path:
+        """Its Liberty."""
+
+    @property
+    def cycle(self) -> float:
+        """Its least clock period in ns; 0 if the Liberty says all there is."""
+
+
+@dataclass(frozen=True)
+class LibraryMacro:
+    """A hard macro whose files came from elsewhere."""
+
+    lef: Path
+    lib: Path
+    cycle: float = 0.0  # ns
 
 
 @dataclass(frozen=True)
@@ -85,6 +141,7 @@ class Pdk:
     tie_high: BufferCell | None
     tie_low: BufferCell | None
     tap: str | None
+    tap_distance: float  # um, farthest that a cell may be from a tap cell, times 2
     fill: tuple[str, ...]
     driver: str  # cell that is taken to drive the inputs
     load: float  # fF at each output
@@ -93,6 +150,8 @@ class Pdk:
     clock_layer: str
     layers: Mapping[str, WireLayer]
     sram: SramRules | None
+    routing: RoutingRules | None
+    power_grid: PowerGrid | None
 
     @property
     def corner(self) -> Corner:
