@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -18,6 +18,7 @@ from rich.table import Table
 from loop.errors import LoopError, describe, exit_code
 
 if TYPE_CHECKING:
+    from loop.config import OpenroadSettings
     from rtl import AcceleratorSpec
 
 app = typer.Typer(
@@ -43,6 +44,7 @@ def loop(
     ] = None,
     pdk: Annotated[str, typer.Option(help="name of a PDK, or path of its TOML file")] = "nangate45",
     seed: Annotated[int, typer.Option(help="seed of everything random")] = 0,
+    tool: Annotated[str, typer.Option(help="what implements placements: embedded or openroad")] = "embedded",
     resume: Annotated[bool, typer.Option("--resume", help="go on with a run folder that exists")] = False,
 ) -> None:
     """Close the loop: chip, PPA, training cost, next budget, generation after generation.
@@ -56,7 +58,8 @@ def loop(
 
     first = AcceleratorSpec.from_toml(spec) if spec else AcceleratorSpec()
     with LoopProgress(console) as progress:
-        run_loop(run, LoopConfig(spec=first, pdk=pdk, seed=seed), generations, resume, progress)
+        config = LoopConfig(spec=first, pdk=pdk, seed=seed, openroad=_openroad(tool))
+        run_loop(run, config, generations, resume, progress)
     ppa(run)
 
 
@@ -119,18 +122,27 @@ def flow(
     pdk: Annotated[str, typer.Option(help="name of a PDK, or path of its TOML file")] = "nangate45",
     seeds: Annotated[int, typer.Option(min=1, help="implementations, for the spread of each figure")] = 3,
     time: Annotated[float, typer.Option(min=0.0, help="seconds of annealing for the macros")] = 20.0,
+    tool: Annotated[str, typer.Option(help="what implements the placement: embedded or openroad")] = "embedded",
+    stop_at: Annotated[str, typer.Option(help="openroad: last stage, floorplan to finish")] = "finish",
+    detailed_route: Annotated[bool, typer.Option("--detailed-route", help="openroad: route in detail")] = False,
+    macro_placer: Annotated[str, typer.Option(help="openroad: whose macro placement, ours or openroad")] = "ours",
+    threads: Annotated[int, typer.Option(min=1, help="openroad: threads of one run")] = 1,
     out: Annotated[Path | None, typer.Option(help="folder for all files [default: runs/flow-DESIGN]")] = None,
 ) -> None:
     """Take one design from RTL to power, performance and area, macros placed by annealing.
 
-    Example: [bold]chiploop flow default --seeds 3[/bold]
+    Example: [bold]chiploop flow default --seeds 3 --tool openroad --stop-at globalroute[/bold]
     """
     from loop.flow import run_flow
     from loop.progress import LoopProgress
 
+    if macro_placer not in ("ours", "openroad"):
+        raise LoopError(f"--macro-placer {macro_placer}: expected ours or openroad")
+    own = macro_placer == "openroad"
+    settings = _openroad(tool, stop_at=stop_at, detailed_route=detailed_route, openroad_macros=own, threads=threads)
     folder = out or Path("runs") / f"flow-{Path(design).stem}"
     with LoopProgress(console) as progress:
-        table = run_flow(folder, _spec(design), pdk, seeds, time, progress)
+        table = run_flow(folder, _spec(design), pdk, seeds, time, settings, progress)
     console.print(table)
     console.print(f"files: {folder}")
 
@@ -195,6 +207,25 @@ def pdk_check(name: Annotated[str, typer.Argument(help="name of a PDK, or path o
         raise LoopError(
             f"{name}: {len(missing)} of {len(findings)} things are missing; the first: {missing[0].message}"
         )
+
+
+def _openroad(tool: str, **settings: Any) -> OpenroadSettings | None:
+    """What ``--tool`` and the options for OpenROAD mean; they are looked at before any work is done."""
+    from loop.config import OpenroadSettings
+
+    if tool == "openroad":
+        from eda_adapters.openroad.options import FlowOptions
+        from eda_adapters.openroad.program import ask_openroad
+
+        chosen = OpenroadSettings(**settings)
+        FlowOptions(stop_at=chosen.stop_at)
+        ask_openroad()
+        return chosen
+    if tool != "embedded":
+        raise LoopError(f"--tool {tool}: expected embedded or openroad")
+    if settings and OpenroadSettings(**settings) != OpenroadSettings():
+        raise LoopError("--stop-at, --detailed-route, --macro-placer and --threads are for --tool openroad")
+    return None
 
 
 def _spec(design: str) -> AcceleratorSpec:

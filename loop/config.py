@@ -23,6 +23,16 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class OpenroadSettings:
+    """OpenROAD in place of the embedded place and route; see :class:`eda_adapters.openroad.options.FlowOptions`."""
+
+    stop_at: str = "finish"
+    detailed_route: bool = False
+    openroad_macros: bool = False
+    threads: int = 1
+
+
+@dataclass(frozen=True)
 class LoopConfig:
     """A run of the loop. Two runs with equal configurations and equal programs give equal archives.
 
@@ -35,6 +45,7 @@ class LoopConfig:
         simulator: icarus or verilator.
         utilisation: share of the rows outside macros and halos that standard cells fill.
         halo_um: um kept free on each side of a macro.
+        openroad: implement with OpenROAD; None: with the embedded flow.
     """
 
     spec: AcceleratorSpec = field(default_factory=AcceleratorSpec)
@@ -45,7 +56,13 @@ class LoopConfig:
     simulator: str = "icarus"
     utilisation: float = 0.6
     halo_um: float = 5.0
+    openroad: OpenroadSettings | None = None
     limits: Limits = field(default_factory=Limits)
+
+    @property
+    def last_stage(self) -> str:
+        """What the figures of an implementation begin with."""
+        return self.openroad.stop_at if self.openroad else "finish"
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""

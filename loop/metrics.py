@@ -42,6 +42,7 @@ REPORTED = (
     MetricInfo("finish__timing__setup__tns", "total negative slack", "ns", "higher"),
     MetricInfo("finish__power__total", "power at the target clock", "mW", "lower", 1e3),
     MetricInfo("finish__route__wirelength__estimated", "wire length (Steiner estimate)", "mm", "lower", 1e-3),
+    MetricInfo("finish__route__wirelength", "wire length (routed)", "mm", "lower", 1e-3),
     MetricInfo("finish__design__die__area", "die area", "mm2", "lower", 1e-6),
     MetricInfo("finish__design__instance__area", "cell and macro area", "mm2", "lower", 1e-6),
     MetricInfo("synth__design__instance__count__stdcell", "standard cells", "", "lower", 1.0, 6),

@@ -12,9 +12,10 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ from rtl.elaborate import TOP
 
 if TYPE_CHECKING:
     from eda_adapters.gates import GateNetlist
+    from eda_adapters.implement import Ppa
     from eda_adapters.sram import SramMacro
     from eda_adapters.technology import Pdk
     from placer.ppo import TrainConfig
@@ -209,7 +211,7 @@ def implement(
             future.result()
             listener.advance(number / len(futures), f"{number} of {len(futures)} implementations")
     results = [future.result() for future in futures]
-    periods = [r["metrics"]["finish__timing__setup__min_period"] for r in results]
+    periods = [r["metrics"][f"{config.last_stage}__timing__setup__min_period"] for r in results]
     return {
         "jobs": results,
         "note": f"minimum period {min(periods):.3f} to {max(periods):.3f} ns over {len(jobs)} runs",
@@ -229,7 +231,6 @@ def _implement(
     config: LoopConfig,
 ) -> dict[str, Any]:
     """One job of ``implement``, in a process of its own."""
-    from eda_adapters.implement import implement as run
     from placer.formats.plc import read_plc
 
     record = folder / "job.json"
@@ -238,11 +239,26 @@ def _implement(
     mapped, flat, ports = _flat(spec, synth, config)
     clustered, _ = _netlist(planned)
     placement = _onto(flat, ports, clustered, read_plc(plc, clustered))
-    ppa = run(mapped.gates, flat, placement, mapped.pdk, mapped.srams, spec.clock_ns, folder, seed, saif, saif_cycle)
+    ppa = _implementer(config)(
+        mapped.gates, flat, placement, mapped.pdk, mapped.srams, spec.clock_ns, folder, seed, saif, saif_cycle
+    )
     ppa.files["picture"].rename(folder / f"{method}_seed_{seed}.png")
     result = {"method": method, "seed": seed, "metrics": dict(ppa.metrics), "tools": dict(ppa.tools)}
     write_atomically(record, json.dumps(result))
     return result
+
+
+def _implementer(config: LoopConfig) -> Callable[..., Ppa]:
+    """The embedded flow, or OpenROAD's with the run's settings."""
+    if config.openroad is None:
+        from eda_adapters.implement import implement
+
+        return implement
+    from eda_adapters.openroad.implement import implement as by_openroad
+    from eda_adapters.openroad.options import FlowOptions
+
+    halo = (config.halo_um, config.halo_um)
+    return partial(by_openroad, options=FlowOptions(**asdict(config.openroad), halo=halo))
 
 
 def _die_with_parent() -> None:

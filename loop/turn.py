@@ -85,7 +85,8 @@ def back(
     """Implement placements of a stage: ``jobs`` are (method, seed), and ``METHOD.plc`` is in the stage's folder."""
     return turn.stage(
         name,
-        {"synth": chip.synthesised, "verify": chip.verified, "placements": placements, "pdk": config.pdk, "jobs": jobs},
+        {"synth": chip.synthesised, "verify": chip.verified, "placements": placements, "pdk": config.pdk, "jobs": jobs}
+        | ({"openroad": asdict(config.openroad)} if config.openroad else {}),
         ("eda_adapters", "placer"),
         lambda folder, listener: stages.implement(
             folder, chip.spec, chip.synthesised.folder, chip.planned.folder, chip.verified, placements.folder, jobs,

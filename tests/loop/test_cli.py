@@ -51,13 +51,23 @@ def test_an_unknown_method_and_a_missing_or_broken_netlist(tmp_path: Path) -> No
     one_line(chiploop("place", str(netlist)), 2, str(netlist))
     netlist.write_text('node {\n  name: "a"\n  inp')
     one_line(chiploop("place", str(netlist), "--method", "random"), 2, f"{netlist}:")
-    one_line(chiploop("place", str(netlist), "--method", "magic"), 2, "magic", "random, greedy, force, sa, rl")
+    one_line(chiploop("place", str(netlist), "--method", "magic"), 2, "magic", "random, greedy")
 
 
 @pytest.mark.eda
 def test_a_missing_simulator_is_a_tool_error_and_nothing_is_half_written(tmp_path: Path) -> None:
     result = chiploop("sim", "default", "--out", str(tmp_path / "out"), path=str(tmp_path))
     one_line(result, 3, "iverilog")
+
+
+def test_openroad_is_asked_for_before_any_work(tmp_path: Path) -> None:
+    out = ["--out", str(tmp_path / "out")]
+    one_line(chiploop("flow", "--tool", "openroad", *out, path=str(tmp_path)), 3, "openroad: not found", "OPENROAD_EXE")
+    one_line(chiploop("flow", "--tool", "openroad", "--stop-at", "place", *out), 2, "stop at place", "globalplace")
+    one_line(chiploop("flow", "--tool", "magic", *out), 2, "--tool magic: expected embedded or openroad")
+    one_line(chiploop("flow", "--macro-placer", "theirs", *out), 2, "--macro-placer theirs")
+    one_line(chiploop("flow", "--stop-at", "cts", *out), 2, "--stop-at", "are for --tool openroad")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_report_without_a_run(tmp_path: Path) -> None:
