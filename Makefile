@@ -67,7 +67,7 @@ flow: setup ## one design from RTL to PPA: DESIGN=default
 
 ## ---- quality ----
 
-.PHONY: test lint format bench bench-loop bench-cost bench-baselines bench-placement bench-rl clean
+.PHONY: test lint format bench bench-loop bench-sim bench-cost bench-baselines bench-placement bench-rl clean
 test: setup ## run all tests
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
@@ -82,6 +82,9 @@ bench: setup ## print all benchmark figures, and which hold
 
 bench-loop: setup ## measure the loop: time, cache, kill and resume (about an hour)
 	@$(BIN)/python -m benchmarks.cycle_model && $(BIN)/python -m benchmarks.loop $(ARGS)
+
+bench-sim: setup ## measure accelerators and cycle model (half an hour; ARGS="exact speed units large")
+	@$(BIN)/python -m benchmarks.sim $(ARGS)
 
 bench-cost: setup ## measure the proxy cost's evaluators
 	@$(BIN)/python -m benchmarks.cost $(ARGS)

@@ -171,20 +171,22 @@ def validate_sim(
     products: Annotated[int, typer.Option(min=1, help="random products, spread over several accelerators")] = 50,
     out: Annotated[Path, typer.Option(help="folder for the simulator's files")] = Path("runs/validate-sim"),
 ) -> None:
-    """Compare the cycle model with the RTL.
+    """Compare the cycle model with the RTL, and the RTL with SCALE-Sim, with a reason for every cycle of difference.
 
     Example: [bold]chiploop validate sim --products 50[/bold]
     """
     from sim import validate_cycles
 
     found = validate_cycles(products, out.resolve())
-    header, *rows = found.table()
-    table = Table(*header)
-    for row in rows:
-        table.add_row(*row)
-    console.print(table)
+    for header, *rows in (found.table(), found.reasons()):
+        table = Table(*header)
+        for row in rows:
+            table.add_row(*row)
+        console.print(table)
     console.print(
-        f"{found.exact} of {len(found.comparisons)} exact, worst error {found.worst_error:.2%} ({found.tool})"
+        f"{found.exact} of {len(found.comparisons)} exact, average error {found.mean_error:.2%},"
+        f" worst {found.worst_error:.2%} ({found.tool}); against SCALE-Sim at most {found.worst_unexplained}"
+        " cycles unexplained"
     )
     if found.failures:
         raise LoopError(found.failures[0])

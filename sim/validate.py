@@ -1,8 +1,12 @@
-"""How far is the cycle model from the RTL? Random products on several accelerators, each run in a simulator."""
+"""How far is the cycle model from the RTL? Random products on several accelerators, each run in a simulator.
+
+Beside it stands SCALE-Sim for the same array and product, with a reason for every cycle of difference.
+"""
 
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +15,7 @@ import numpy as np
 
 from rtl import AcceleratorSpec, elaborate
 from rtl.spec import BUS_WIDTHS, DATAFLOWS, OPERAND_BITS
+from sim.scale_sim import differences, scale_sim_cycles
 from sim.simulator import Simulator
 from sim.verification import Measured, random_products, verify
 
@@ -61,20 +66,27 @@ def random_specs(count: int, seed: int) -> tuple[AcceleratorSpec, ...]:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One product on one accelerator: the cycles that the RTL counted and those of the model."""
+    """One product on one accelerator: the cycles that the RTL counted, those of the model, and those of SCALE-Sim."""
 
     spec: AcceleratorSpec
     measured: Measured
+    scale_sim: int
 
     @property
     def error(self) -> float:
         """The model's error relative to the RTL's cycles."""
         return (self.measured.model - self.measured.cycles) / self.measured.cycles
 
+    @property
+    def unexplained(self) -> int:
+        """Cycles by which the RTL differs from SCALE-Sim and no reason is known."""
+        run = self.measured
+        return run.cycles - self.scale_sim - sum(differences(self.spec, run.m, run.k, run.n).values())
+
 
 @dataclass(frozen=True)
 class Validation:
-    """The cycle model against the RTL.
+    """The cycle model against the RTL, and the RTL against SCALE-Sim.
 
     Attributes:
         comparisons: every product that ran.
@@ -96,15 +108,39 @@ class Validation:
         """The largest relative error, without sign."""
         return max(abs(row.error) for row in self.comparisons)
 
+    @property
+    def mean_error(self) -> float:
+        """The average relative error, without sign."""
+        return sum(abs(row.error) for row in self.comparisons) / len(self.comparisons)
+
+    @property
+    def worst_unexplained(self) -> int:
+        """The most cycles, without sign, by which a product differs from SCALE-Sim without a known reason."""
+        return max(abs(row.unexplained) for row in self.comparisons)
+
+    def reasons(self) -> list[tuple[str, ...]]:
+        """Rows to print, the header first: why the RTL differs from SCALE-Sim, and the cycles of all products."""
+        totals: Counter[tuple[str, str]] = Counter()
+        for row in self.comparisons:
+            run = row.measured
+            for reason, cycles in differences(row.spec, run.m, run.k, run.n).items():
+                totals[row.spec.dataflow, reason] += cycles
+            totals[row.spec.dataflow, "unexplained"] += abs(row.unexplained)
+        rows = [(dataflow, reason, f"{cycles:+d}") for (dataflow, reason), cycles in sorted(totals.items())]
+        return [("dataflow", "RTL - SCALE-Sim", "cycles"), *rows]
+
     def table(self) -> list[tuple[str, ...]]:
-        """Rows to print, the header first: array, product, RTL cycles, model cycles, error."""
-        rows: list[tuple[str, ...]] = [("array", "M x K x N", "RTL cycles", "model", "error")]
+        """Rows to print, the header first: array, product, cycles of RTL and model, error, SCALE-Sim, unexplained."""
+        rows: list[tuple[str, ...]] = [
+            ("array", "M x K x N", "RTL cycles", "model", "error", "SCALE-Sim", "unexplained")
+        ]
         for row in self.comparisons:
             spec, run = row.spec, row.measured
             kind = "output-stationary" if spec.output_stationary else "weight-stationary"
             shape = f"{spec.rows} x {spec.cols} {kind}, {spec.operands}, {spec.bus_bits}-bit bus"
             product = f"{run.m} x {run.k} x {run.n}"
-            rows.append((shape, product, str(run.cycles), str(run.model), f"{row.error:+.2%}"))
+            figures = (str(run.cycles), str(run.model), f"{row.error:+.2%}", str(row.scale_sim), str(row.unexplained))
+            rows.append((shape, product, *figures))
         return rows
 
 
@@ -144,7 +180,7 @@ def validate_cycles(
         design = elaborate(spec, out / f"spec-{i}" / "rtl")
         products = random_products(spec, seed + i, share)
         result = verify(design, out / f"spec-{i}", simulator, seed + i, products, only="random_products")
-        comparisons += [Comparison(spec, measured) for measured in result.cycles]
+        comparisons += [Comparison(spec, run, scale_sim_cycles(spec, run.m, run.k, run.n)) for run in result.cycles]
         failures += [] if result.passed else [result.failure]
         tool = result.tool
     return Validation(tuple(comparisons), tuple(failures), tool)

@@ -11,8 +11,9 @@ import pytest
 from rtl import AcceleratorSpec, Design, elaborate, sram_blackbox
 from sim.simulator import verilator_environment
 
+SHIPPED = sorted((Path(__file__).parents[2] / "rtl" / "designs").glob("*.toml"))
 SPECS = [
-    AcceleratorSpec(),
+    *(AcceleratorSpec.from_toml(path) for path in SHIPPED if path.stem != "large"),
     AcceleratorSpec(rows=12, cols=4, act_banks=3, weight_banks=5, result_banks=16, words_per_bank=64),
     AcceleratorSpec(rows=8, cols=24, act_banks=1, weight_banks=3, result_banks=24, words_per_bank=1024, bus_bits=64),
     AcceleratorSpec(rows=32, cols=16, act_banks=2, weight_banks=1, result_banks=8, words_per_bank=2048, bus_bits=128),

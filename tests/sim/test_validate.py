@@ -3,9 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from rtl import AcceleratorSpec
-from sim import Measured, Validation, exact_of, validate_cycles
+from rtl import AcceleratorSpec, elaborate
+from sim import Measured, Validation, cycle_breakdown, exact_of, random_products, validate_cycles
+from sim.harness import ProductRunner
+from sim.scale_sim import differences, scale_sim_cycles
 from sim.validate import SPECS, Comparison, random_specs
 
 
@@ -22,10 +26,23 @@ def test_the_model_is_exact_on_random_products(tmp_path: Path) -> None:
 
 def test_an_error_is_counted_and_shown() -> None:
     rows = (Measured(1, 2, 3, 100, 100), Measured(4, 5, 6, 200, 190))
-    found = Validation(tuple(Comparison(AcceleratorSpec(), row) for row in rows), (), "simulator 1")
+    spec = AcceleratorSpec()
+    theirs = [row.model - sum(differences(spec, row.m, row.k, row.n).values()) for row in rows]
+    compared = tuple(Comparison(spec, row, other) for row, other in zip(rows, theirs, strict=True))
+    found = Validation(compared, (), "simulator 1")
     assert found.exact == 1
     assert found.worst_error == pytest.approx(0.05)
-    assert found.table()[2] == ("4 x 4 weight-stationary, int8, 32-bit bus", "4 x 5 x 6", "200", "190", "-5.00%")
+    assert found.table()[2] == (
+        "4 x 4 weight-stationary, int8, 32-bit bus",
+        "4 x 5 x 6",
+        "200",
+        "190",
+        "-5.00%",
+        str(theirs[1]),
+        "10",
+    )
+    assert (found.mean_error, found.worst_unexplained) == (pytest.approx(0.025), 10)
+    assert ("weight_stationary", "unexplained", "+10") in found.reasons()
 
 
 def test_random_specs_are_of_all_kinds() -> None:
@@ -34,3 +51,25 @@ def test_random_specs_are_of_all_kinds() -> None:
     kinds = {(spec.dataflow, spec.operands, spec.bus_bits) for spec in specs}
     assert len(kinds) == 2 * 2 * 3
     assert specs[:10] == random_specs(10, seed=3)
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda s: f"{s.rows}x{s.cols}-{s.dataflow}")
+@settings(max_examples=15, deadline=None)
+@given(st.integers(1, 50), st.integers(1, 50), st.integers(1, 50))
+def test_every_cycle_of_difference_to_scale_sim_has_a_reason(spec: AcceleratorSpec, m: int, k: int, n: int) -> None:
+    ours = cycle_breakdown(spec, m, k, n, fits=False).total
+    assert ours == scale_sim_cycles(spec, m, k, n) + sum(differences(spec, m, k, n).values())
+
+
+def test_scale_sim_takes_the_cycles_that_its_authors_give() -> None:
+    # Samajdar et al., ISPASS 2020, equations 1 and 4: (2 rows + cols + X - 2) per fold, weights first
+    spec = AcceleratorSpec(rows=8, cols=4, act_banks=2)
+    assert scale_sim_cycles(spec, 30, 20, 9) == 3 * 3 * (2 * 8 + 4 + 30 - 2)
+
+
+@pytest.mark.eda
+def test_bare_verilator_counts_the_same_cycles(tmp_path: Path) -> None:
+    spec = AcceleratorSpec()
+    products = random_products(spec, 4, 10)
+    runner = ProductRunner(elaborate(spec, tmp_path / "rtl"), tmp_path)
+    assert runner(products) == [cycle_breakdown(spec, *product).total for product in products]
