@@ -69,8 +69,8 @@ def read_gates(path: Path, top: str, cells: Mapping[str, LibertyCell]) -> GateNe
     try:
         module = json.loads(path.read_bytes())["modules"][top]
         return _gates(module, top, cells)
-    except NetlistError:
-        raise
+    except NetlistError as error:
+        raise NetlistError(f"{path}: {error}") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         kind = f"{type(error).__name__}: {error}"
         raise NetlistError(f"{path}: not the netlist of {top} as Yosys writes it ({kind})") from error

@@ -6,12 +6,17 @@ Grammar: Liberty User Guides and Reference Manual, volume 1, "Syntax of a librar
 
 from __future__ import annotations
 
+import gzip
 import math
 import re
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from placer.netlist import InputError
+
+LARGEST = 1 << 30
+"""Bytes that a packed file may unpack to."""
 
 _STRING = r'"(?:[^"\\]++|\\.)*+"'
 _COMMENT = re.compile(r"/\*.*?\*/", re.S)
@@ -63,13 +68,23 @@ class Group:
         return value
 
 
+def liberty_text(path: Path) -> str:
+    """The text of a Liberty file, unpacked where the name ends in ``.gz``. InputError if it cannot be read."""
+    try:
+        if path.suffix != ".gz":
+            return path.read_text(encoding="utf-8", errors="replace")
+        with gzip.open(path) as packed:
+            data = packed.read(LARGEST + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    if len(data) > LARGEST:
+        raise InputError(f"{path}: unpacks to more than {LARGEST >> 20} MiB; is this a Liberty file?")
+    return data.decode("utf-8", "replace")
+
+
 def parse_liberty(path: Path) -> Group:
     """The ``library`` group of a Liberty file. InputError names file and line of the first thing wrong."""
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    text = _COMMENT.sub(lambda match: "\n" * match[0].count("\n"), text)
+    text = _COMMENT.sub(lambda match: "\n" * match[0].count("\n"), liberty_text(path))
     root = Group("", (), f"{path}:1")
     stack, position, line, counted = [root], 0, 1, 0
     while True:

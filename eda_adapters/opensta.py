@@ -187,6 +187,7 @@ puts $result "\\"path\\": \\[[join $points {, }]\\]}"
 def _design(verilog: Path, top: str, liberty: Sequence[Path], sdc: Path, spef: Path | None) -> str:
     """Commands that load a design."""
     lines = [f"read_liberty {{{path}}}" for path in liberty]
+    lines += ["set_cmd_units -time ns"]  # in place of the first library's
     lines += [f"read_verilog {{{verilog}}}", f"link_design {top}", f"read_sdc {{{sdc}}}"]
     if spef is not None:
         lines.append(f"read_spef {{{spef}}}")

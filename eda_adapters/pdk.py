@@ -173,7 +173,7 @@ def _pdk(top: _Table) -> Pdk:
         remedy=top.text("remedy"),
         tech_lef=files.file("tech_lef"),
         cell_lef=files.files("cell_lef"),
-        verilog=files.files("verilog"),
+        verilog=files.files("verilog") if files.has("verilog") else (),
         corners=corners,
         site=floorplan.text("site"),
         dbu_per_micron=int(floorplan.number("dbu_per_micron")),

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from eda_adapters.liberty_syntax import liberty_text
 from eda_adapters.technology import Corner, Pdk
 
 
@@ -35,7 +36,7 @@ def check_pdk(pdk: Pdk) -> list[Finding]:
     for key, name, word in (
         ("floorplan.site", pdk.site, "SITE"),
         *((f"wires.layers.{layer}", layer, "LAYER") for layer in pdk.layers),
-        *((key, layer, "LAYER") for key, layer in _pin_layers(pdk)),
+        *((key, layer, "LAYER") for key, layer in _used_layers(pdk)),
     ):
         defined = re.search(rf"^\s*{word}\s+{re.escape(name)}\s*$", text, re.M)
         message = name if defined else f"{word} {name} is not in the LEF files; name one that is"
@@ -63,12 +64,22 @@ def _files(pdk: Pdk) -> list[tuple[str, tuple[Path, ...]]]:
     return [*lefs, ("files.verilog", pdk.verilog), *corners]
 
 
-def _pin_layers(pdk: Pdk) -> list[tuple[str, str]]:
+def _used_layers(pdk: Pdk) -> list[tuple[str, str]]:
     ports = [("floorplan.port_layer_horizontal", pdk.port_layer_horizontal)]
     ports += [("floorplan.port_layer_vertical", pdk.port_layer_vertical)]
     if pdk.sram:
         ports += [("sram.pin_layer", pdk.sram.pin_layer), ("sram.power_layer", pdk.sram.power_layer)]
         ports += [("sram.blocked_layers", layer) for layer in pdk.sram.blocked_layers]
+    if pdk.routing:
+        rules = pdk.routing
+        ports += [("routing.lowest", rules.lowest), ("routing.highest", rules.highest)]
+        ports += [("routing.clock_lowest", rules.clock_lowest)]
+        ports += [("routing.reserved", layer) for low, high, _ in rules.reserved for layer in (low, high)]
+    if pdk.power_grid:
+        grid = pdk.power_grid
+        pairs = (*grid.connections, *grid.macro_connections)
+        used = dict.fromkeys([*(s.layer for s in (*grid.stripes, *grid.macro_stripes)), *sum(pairs, ())])
+        ports += [("power_grid", layer) for layer in used]
     return ports
 
 
@@ -93,6 +104,9 @@ def _costs(pdk: Pdk) -> list[tuple[str, bool, str]]:
         ("cells.tap", not pdk.tap, "no tap cells are placed: well ties must come with the cells"),
         ("cells.fill", not pdk.fill, "gaps between the cells stay open"),
         ("cells.clock_buffer", not pdk.clock_buffer, "the clock is taken to be ideal"),
+        ("files.verilog", not pdk.verilog, "the mapped gates cannot be simulated"),
+        ("routing", not pdk.routing, "OpenROAD cannot be used, only the embedded flow"),
+        ("power_grid", not pdk.power_grid, "OpenROAD builds no power grid, and its wires take no room from the router"),
         ("sram", not pdk.sram, "no SRAM macros can be generated, so no accelerator built"),
         (
             "corners",
@@ -118,5 +132,5 @@ def _lef_pins(text: str) -> dict[str, set[str]]:
 def _liberty_cells(corner: Corner) -> set[str]:
     names: set[str] = set()
     for path in corner.liberty:
-        names.update(re.findall(r'\bcell\s*\(\s*"?([^\s")]+)', path.read_text(errors="replace")))
+        names.update(re.findall(r'\bcell\s*\(\s*"?([^\s")]+)', liberty_text(path)))
     return names

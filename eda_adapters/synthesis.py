@@ -20,7 +20,7 @@ import numpy as np
 from eda_adapters.drive import strengthen
 from eda_adapters.gates import GateNetlist, NetlistError, read_gates, write_verilog
 from eda_adapters.liberty import LibertyCell, read_liberty
-from eda_adapters.pdk import BufferCell, Pdk, PdkError
+from eda_adapters.pdk import Pdk, PdkError
 from eda_adapters.sram import SramMacro, generate_sram
 from eda_adapters.tool import ToolError, find_tool, run_tool
 from rtl.elaborate import Design
@@ -61,7 +61,7 @@ def synthesize(design: Design, pdk: Pdk, out_dir: Path, period_ns: float, timeou
     """
     out_dir = out_dir.resolve()
     out_dir.mkdir(parents=True, exist_ok=True)
-    command, tool = _yosys()
+    command, tool = yosys_command()
     srams = tuple(generate_sram(shape, pdk, out_dir / "sram") for shape in sorted(design.srams))
     netlist, verilog = out_dir / "synth.json", out_dir / "synth.v"
     for stale in (netlist, verilog):
@@ -85,7 +85,7 @@ def synthesize(design: Design, pdk: Pdk, out_dir: Path, period_ns: float, timeou
     return Synthesis(gates, srams, netlist, verilog, _metrics(gates, cells), tool, run.seconds)
 
 
-def _yosys() -> tuple[list[str], str]:
+def yosys_command() -> tuple[list[str], str]:
     """The command that runs a script, and what reports call the tool."""
     if os.environ.get(YOSYS):
         program = find_tool("yosys", YOSYS)
@@ -99,22 +99,31 @@ def _yosys() -> tuple[list[str], str]:
 
 
 def _write_script(design: Design, pdk: Pdk, out_dir: Path, period_ns: float, netlist: Path) -> None:
-    """Write ``synth.ys`` and what it reads.
+    """Write ``synth.ys`` and what it reads."""
+    black_boxes = "\n".join(sram_blackbox(shape) for shape in sorted(design.srams))
+    (out_dir / "black_boxes.v").write_text(black_boxes)
+    lines = [
+        "read_verilog -lib black_boxes.v",
+        *(f"read_verilog -defer {quoted(path.resolve())}" for path in design.logic_sources),
+        f"hierarchy -check -top {design.top}",
+        *mapping(design.top, pdk, period_ns, out_dir),
+        f"write_json {quoted(netlist)}",
+    ]
+    (out_dir / "synth.ys").write_text("\n".join(lines) + "\n")
+
+
+def mapping(top: str, pdk: Pdk, period_ns: float, out_dir: Path) -> list[str]:
+    """The Yosys commands that map an elaborated design to a technology; writes ``abc.constr`` for them.
 
     ABC buffers and sizes only when it knows a driver and a load, so it gets both. Booth encoding makes an 8 x 8 array
     8% smaller; ABC once, on the flat netlist, takes two thirds of the time of once before as well.
     """
-    black_boxes = "\n".join(sram_blackbox(shape) for shape in sorted(design.srams))
-    (out_dir / "black_boxes.v").write_text(black_boxes)
     (out_dir / "abc.constr").write_text(f"set_driving_cell {pdk.driver}\nset_load {pdk.load} [all_outputs]\n")
-    liberty = "".join(f" -liberty {_quoted(path)}" for path in pdk.corner.liberty)
+    liberty = "".join(f" -liberty {quoted(path)}" for path in pdk.corner.liberty)
     dont_use = "".join(f" -dont_use {cell}" for cell in pdk.dont_use)
     buffer = pdk.buffer
-    lines = [
-        "read_verilog -lib black_boxes.v",
-        *(f"read_verilog -defer {_quoted(path.resolve())}" for path in design.logic_sources),
-        f"hierarchy -check -top {design.top}",
-        f"synth -top {design.top} -noabc -booth",
+    return [
+        f"synth -top {top} -noabc -booth",
         "flatten -noscopeinfo",
         "opt -full",
         f"dfflibmap{liberty}{dont_use}",
@@ -122,20 +131,21 @@ def _write_script(design: Design, pdk: Pdk, out_dir: Path, period_ns: float, net
         "setundef -zero",
         "opt_clean -purge",
         f"insbuf -buf {buffer.cell} {buffer.input} {buffer.output} o:*",  # no two ports on one net
-        *_ties(pdk.tie_high, pdk.tie_low),
+        *ties(pdk),
         "opt_clean -purge",
-        f"write_json {_quoted(netlist)}",
     ]
-    (out_dir / "synth.ys").write_text("\n".join(lines) + "\n")
 
 
-def _ties(high: BufferCell | None, low: BufferCell | None) -> list[str]:
+def ties(pdk: Pdk) -> list[str]:
+    """The Yosys commands that give constants their tie cells, where the technology has any."""
+    high, low = pdk.tie_high, pdk.tie_low
     if not high or not low:
         return []
     return [f"hilomap -hicell {high.cell} {high.output} -locell {low.cell} {low.output}"]
 
 
-def _quoted(path: Path) -> str:
+def quoted(path: Path) -> str:
+    """A path as Yosys takes it."""
     return f'"{path}"' if re.search(r"\s", str(path)) else str(path)
 
 

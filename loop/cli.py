@@ -203,7 +203,7 @@ def pdk_check(name: Annotated[str, typer.Argument(help="name of a PDK, or path o
 
     findings = check_pdk(read_pdk(name))
     for f in findings:
-        console.print(f"{f.state:<8} {f.key:<22} {f.message}")
+        console.print(f"{f.state:<8} {f.key:<22} {f.message}", soft_wrap=True)
     missing = [f for f in findings if f.state == "missing"]
     if missing:
         raise LoopError(

@@ -89,6 +89,7 @@ def seeded(flow: Flow) -> dict[str, str]:
 def _load(before: str | None, flow: Flow) -> list[str]:
     design, pdk = flow.design, flow.pdk
     lines = [f"read_liberty {{{path}}}" for path in design.liberty]
+    lines.append("set_cmd_units -time ns")  # in place of the first library's
     if before is None:
         lines = [f"read_lef {{{path}}}" for path in design.lefs] + lines
         lines += [f"read_verilog {{{design.verilog}}}", f"link_design {design.top}", f"read_sdc {{{design.sdc}}}"]

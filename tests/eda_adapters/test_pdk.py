@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
+import os
 import re
 from pathlib import Path
 
 import pytest
 
 from eda_adapters.pdk import Pdk, PdkError, check_pdk, known_pdks, load_pdk, read_pdk
+from eda_adapters.sram import generate_sram
+from placer.formats.lef import read_lef
+from placer.netlist import InputError
+from rtl.sram import SramShape
 
+GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "technologies.md"
 OSU035 = "/usr/share/qflow/tech/osu035/osu035_stdcells"
 
 
@@ -69,13 +76,41 @@ def test_wire_capacitance_of_osu018_follows_from_its_lef() -> None:
 
 
 def test_own_technology_takes_one_file(tmp_path: Path) -> None:
-    """osu035 from the description of osu018 with other paths and layers."""
+    """The guide's example, osu035, word by word."""
     if not Path(OSU035 + ".lib").exists():
         pytest.skip("no qflow-tech-osu035")
-    text = read_pdk("osu018").source.read_text().replace("osu018", "osu035")
-    text = re.sub(r"metal[56] = .*\n", "", text).replace('clock = "metal5"', 'clock = "metal4"')
+    (text,) = re.findall(r"^```toml\n(.*?)^```$", GUIDE.read_text(), re.M | re.S)
     pdk = loaded(tmp_path, text)
     assert pdk.corner.liberty == (Path(OSU035 + ".lib"),)
+    absent = {finding.key for finding in check_pdk(pdk) if finding.state == "absent"}
+    assert absent == {"cells.tie_high", "cells.tap", "power_grid", "corners"}
+    sram = generate_sram(SramShape(64, 32), pdk, tmp_path)
+    assert read_lef(*pdk.lefs, sram.lef).macros[sram.name].width > 100
+
+
+def test_technologies_of_a_flow_scripts_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ASAP7 and sky130hd: without the tree one line says so; with it, every cell, pin and layer is there."""
+    tree = os.environ.get("ORFS_ROOT")
+    monkeypatch.delenv("ORFS_ROOT", raising=False)
+    for name in ("asap7", "sky130hd"):
+        with pytest.raises(PdkError, match=rf"{name}\.toml: key \S+ needs the environment variable ORFS_ROOT"):
+            read_pdk(name)
+    if not tree:
+        pytest.skip("ORFS_ROOT is not set")
+    monkeypatch.setenv("ORFS_ROOT", tree)
+    assert not [finding for finding in check_pdk(read_pdk("asap7")) if finding.state == "missing"]
+
+
+def test_packed_liberty(tmp_path: Path, text: str) -> None:
+    available("nangate45")
+    plain = load_pdk("nangate45").corner.liberty[0]
+    packed = tmp_path / "cells.lib.gz"
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    pdk = loaded(tmp_path, re.sub(r'liberty = \[".*"\]', f'liberty = ["{packed}"]', text))
+    assert pdk.corner.liberty == (packed,)
+    packed.write_bytes(packed.read_bytes()[:1000])
+    with pytest.raises(InputError, match=r"cells\.lib\.gz: cannot be read"):
+        load_pdk(pdk.source)
 
 
 @pytest.mark.parametrize(
@@ -101,6 +136,19 @@ def test_own_technology_takes_one_file(tmp_path: Path) -> None:
         ('power = "VDD"', 'power = "VPWR"', r"cells\.buffer: cell BUF_X1 has no pin VPWR"),
         ('pin_layer = "metal3"', 'pin_layer = "M3"', r"sram\.pin_layer: LAYER M3 is not in the LEF"),
         ("AOI211_X1", "AOI999_X1", r"dont_use: no cell AOI999_X1"),
+        ('highest = "metal10"', 'highest = "M10"', r"routing\.highest: LAYER M10 is not in the LEF"),
+        ('"metal3", 0.5]', '"metal3", 5]', r"routing\.reserved has .* expected \[layer, layer, share from 0 to 1\]"),
+        (
+            '["metal1", "metal4"], ',
+            '["metal1"], ',
+            r"power_grid\.connections has \['metal1'\]: expected \[layer, layer\]",
+        ),
+        ("pitch_um = 56.0", "pitch_um = -1", r"power_grid\.stripes\[0\]\.pitch_um is -1"),
+        (
+            "macro_stripes = [",
+            'macro_stripes = ["metal5",',
+            r"power_grid\.macro_stripes has 'metal5': expected a table",
+        ),
     ],
 )
 def test_broken_description(tmp_path: Path, text: str, old: str, new: str, message: str) -> None:
@@ -118,5 +166,5 @@ def test_broken_description(tmp_path: Path, text: str, old: str, new: str, messa
 
 
 def test_unknown_name() -> None:
-    with pytest.raises(PdkError, match=r"no PDK sky1300.*nangate45, osu018"):
+    with pytest.raises(PdkError, match=r"no PDK sky1300.*asap7, nangate45, osu018, sky130hd"):
         load_pdk("sky1300")
