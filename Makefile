@@ -49,7 +49,7 @@ setup: .setup/python ## install what is needed (the other targets do this themse
 
 ## ---- the main job ----
 
-.PHONY: loop place sim flow ppa
+.PHONY: loop place sim sim-all flow ppa
 loop: setup ## close the loop: RUN=default GENERATIONS=3
 	@$(CHIPLOOP) loop --run runs/$(RUN) --generations $(GENERATIONS) --resume $(ARGS)
 
@@ -61,6 +61,9 @@ place: setup ## place a netlist: NETLIST=x.pb.txt METHOD=auto|sa|rl|... TIME=60
 
 sim: setup ## simulate a design against its golden model: DESIGN=default
 	@$(CHIPLOOP) sim $(DESIGN) $(ARGS)
+
+sim-all: setup ## simulate all designs in all simulators: ARGS="--seeds 3 --jobs 2"
+	@$(CHIPLOOP) regress $(ARGS)
 
 flow: setup ## one design from RTL to PPA: DESIGN=default
 	@$(CHIPLOOP) flow $(DESIGN) $(ARGS)
@@ -83,7 +86,7 @@ bench: setup ## print all benchmark figures, and which hold
 bench-loop: setup ## measure the loop: time, cache, kill and resume (about an hour)
 	@$(BIN)/python -m benchmarks.cycle_model && $(BIN)/python -m benchmarks.loop $(ARGS)
 
-bench-sim: setup ## measure accelerators and cycle model (half an hour; ARGS="exact speed units large")
+bench-sim: setup ## measure accelerators and cycle model (half an hour; ARGS="exact coverage speed units large")
 	@$(BIN)/python -m benchmarks.sim $(ARGS)
 
 bench-cost: setup ## measure the proxy cost's evaluators

@@ -1,7 +1,8 @@
-"""Figures of the accelerators and their models: ``python -m benchmarks.sim [exact] [speed] [units] [large]``.
+"""Figures of the accelerators and their models: ``python -m benchmarks.sim [PART ...]``, all parts without one.
 
-exact: random products on random accelerators, RTL against cycle model and SCALE-Sim. speed: the cycle model against the
-RTL of ``base`` in bare Verilator. units: the bfloat16 arithmetic against numpy. large: synthesis of ``large``.
+exact: random products on random accelerators, RTL against cycle model and SCALE-Sim. coverage: the benches on all
+designs. speed: the cycle model against the RTL of ``base`` in bare Verilator. units: the bfloat16 arithmetic against
+numpy. large: synthesis of ``large``.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from benchmarks.results import Figure, write_figures
 from rtl import AcceleratorSpec, elaborate
 from sim.cycle_model import cycle_breakdown
 from sim.harness import ProductRunner
+from sim.regression import regress
 from sim.units import UNITS, CompiledUnit, wrong_pairs
 from sim.validate import random_specs, validate_cycles
 from sim.verification import random_products
@@ -26,6 +28,7 @@ DESIGNS = Path(__file__).resolve().parents[1] / "rtl" / "designs"
 SEED = 1
 PRODUCTS = 520
 SPECS = 52
+SEEDS = 2
 PAIRS = 1_000_000
 REPEATS = 5
 
@@ -46,6 +49,20 @@ def exact(folder: Path) -> None:
     details = {"products": len(found.comparisons), "specs": SPECS, "tool": found.tool, "reasons": found.reasons()}
     write_figures("sim", figures, {"exact": details})
     print(f"{found.exact} of {len(found.comparisons)} exact, at most {found.worst_unexplained} cycles unexplained")
+
+
+def coverage(folder: Path) -> None:
+    """The part of the coverage bins that the benches hit, on the design where it is smallest."""
+    found = regress(folder, range(1, SEEDS + 1), 2, progress=print)
+    for run in found.runs:
+        if not run.passed:
+            raise SystemExit(f"{run.failure}: {run.command}")
+    smallest = min(found.coverage.values())
+    seeds = list(range(1, SEEDS + 1))
+    figure = Figure("functional_coverage", smallest, "part of bins", "higher", 0.95, seeds, f"{COMMAND} coverage")
+    details = {"designs": found.coverage, "missed": found.missed, "runs": found.table()}
+    write_figures("sim", [figure], {"coverage": details})
+    print(found.coverage)
 
 
 def speed(folder: Path) -> None:
@@ -108,7 +125,7 @@ def large(folder: Path) -> None:
     print(f"{macros:.0f} macros, {cells:.0f} cells in {done.seconds:.0f} s")
 
 
-PARTS = {part.__name__: part for part in (exact, speed, units, large)}
+PARTS = {part.__name__: part for part in (exact, coverage, speed, units, large)}
 
 
 def main() -> None:

@@ -117,6 +117,37 @@ def sim(
 
 
 @app.command()
+def regress(
+    designs: Annotated[
+        list[str] | None, typer.Argument(help="names or TOML files [default: all that come along]")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="how many, from 1 on")] = 2,
+    jobs: Annotated[int, typer.Option(min=1, help="runs at a time")] = 2,
+    out: Annotated[Path, typer.Option(help="folder for all files, results.json among them")] = Path("runs/regress"),
+) -> None:
+    """Simulate designs in every simulator with several seeds, and say what their benches covered.
+
+    Example: [bold]chiploop regress tiny default --seeds 3[/bold]
+    """
+    from sim.regression import MATRIX, regress
+
+    known = dict(MATRIX)
+    matrix = [(design, known.get(design, ("icarus",))) for design in designs or known]
+    found = regress(out.resolve(), range(1, seeds + 1), jobs, matrix, console.print)
+    header, *rows = found.table()
+    table = Table(*header)
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+    for design, part in found.coverage.items():
+        missed = "; ".join(": ".join(bin) for bin in found.missed[design])
+        console.print(f"{design}: {part:.1%} of the coverage bins hit{f', missed: {missed}' if missed else ''}")
+    failed = [run for run in found.runs if not run.passed]
+    if failed:
+        raise LoopError(f"{len(failed)} of {len(found.runs)} runs failed; the first again: {failed[0].command}")
+
+
+@app.command()
 def flow(
     design: Annotated[str, typer.Argument(help="TOML file of a spec, or the name of one that comes along")] = "default",
     pdk: Annotated[str, typer.Option(help="name of a PDK, or path of its TOML file")] = "nangate45",

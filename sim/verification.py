@@ -13,6 +13,7 @@ import numpy as np
 
 from eda_adapters.tool import ToolError, run_tool
 from rtl import AcceleratorSpec, Design
+from sim.coverage import Bin, all_bins, read_bins
 from sim.cycle_model import cycles, product_fits, vectors
 from sim.saif import saif_duration, vcd_to_saif
 from sim.simulator import Simulation, Simulator, build
@@ -73,6 +74,8 @@ class VerifyResult:
         tool: the simulator and its version.
         seed: of all random choices.
         command: the shell command that runs the benches again, on what was built.
+        covered: the coverage bins that were hit.
+        missed: those that were not.
     """
 
     passed: bool
@@ -82,6 +85,8 @@ class VerifyResult:
     tool: str
     seed: int
     command: str
+    covered: frozenset[Bin] = frozenset()
+    missed: frozenset[Bin] = frozenset()
 
     @property
     def failure(self) -> str:
@@ -121,6 +126,7 @@ def corner_products(spec: AcceleratorSpec) -> tuple[Product, ...]:
         (2 * spec.rows - 1, spec.rows + 1, spec.cols - 1),
         (2 * spec.rows + 1, 2 * spec.rows - 1, spec.cols + 1),
         (2, 3 * spec.rows, 2 * spec.cols),
+        (1, 2 * spec.rows, 3 * spec.cols),
     )
     turned = ((k, m, n) if spec.output_stationary else (m, k, n) for m, k, n in corners)
     return tuple(corner for corner in turned if product_fits(spec, *corner))
@@ -169,13 +175,16 @@ def verify(
     out.mkdir(parents=True, exist_ok=True)
     chosen = tuple(products or (*corner_products(design.spec), *random_products(design.spec, seed, 10)))
     simulation = build(design, out, simulator, saif is not None, timeout_s)
+    _coverage(simulation).unlink(missing_ok=True)
     tests, measured, command = run_bench(simulation, GEMM_BENCH, design, seed, chosen, timeout_s, only=only)
     activity = None
     if saif is not None:
         more, activity = _record(simulation, design, seed, Path(saif), timeout_s)
         tests += more
     passed = all(test.passed for test in tests)
-    return VerifyResult(passed, tests, measured, activity, simulation.tool, seed, command)
+    covered = read_bins(_coverage(simulation))
+    missed = all_bins(design.spec) - covered
+    return VerifyResult(passed, tests, measured, activity, simulation.tool, seed, command, covered, missed)
 
 
 def run_bench(
@@ -211,7 +220,13 @@ def run_bench(
     config, results, measured = (folder / f"{name}.{kind}" for kind in ("config.json", "results.xml", "measured.jsonl"))
     for stale in (results, measured):
         stale.unlink(missing_ok=True)
-    asked = {"spec": asdict(design.spec), "seed": seed, "products": products, "measured": str(measured)}
+    asked = {
+        "spec": asdict(design.spec),
+        "seed": seed,
+        "products": products,
+        "measured": str(measured),
+        "coverage": str(_coverage(simulation)),
+    }
     config.write_text(json.dumps(asked))
     env = simulation.environment(design.top, module, seed, results) | {"CHIPLOOP_BENCH": str(config)}
     if only is not None:
@@ -250,6 +265,10 @@ def _record(
         simulation.trace.rename(partial)
     os.replace(partial, saif)
     return tests, Activity(saif, round(saif_duration(saif) / CLOCK_NS), CLOCK_NS, measured)
+
+
+def _coverage(simulation: Simulation) -> Path:
+    return simulation.folder / "coverage.tsv"
 
 
 def _tests(results: Path) -> tuple[BenchTest, ...]:

@@ -9,8 +9,9 @@ import numpy as np
 from cocotb.triggers import ClockCycles, FallingEdge
 
 from rtl.memory_map import ErrorCode, MemoryMap, Register, Space
+from sim import golden
 from sim.benches.host import Config, Host
-from sim.cycle_model import product_fits, vectors
+from sim.cycle_model import cycle_breakdown, product_fits, vectors
 from sim.golden import operand_type
 
 
@@ -30,7 +31,7 @@ async def random_products(dut: Any) -> None:
         onto = None
         if i % 3 == 1:
             onto = host.results(rng, m, n)
-        await host.run(host.operand(rng, m, k), host.operand(rng, k, n), bases, onto)
+        await host.run(*host.operands(rng, m, k, n), bases, onto)
 
 
 @cocotb.test()
@@ -60,7 +61,7 @@ async def back_to_back(dut: Any) -> None:
     spec = host.spec
     m, k, n = host.fit(2 * spec.rows + 1, spec.rows + 1, spec.cols + 1, parts=2)
     bases = ((0, 0, 0), (spec.act_depth // 2, spec.weight_depth // 2, spec.result_depth // 2))
-    jobs = [(host.operand(rng, m, k), host.operand(rng, k, n), bases[i % 2]) for i in range(4)]
+    jobs = [(*host.operands(rng, m, k, n), bases[i % 2]) for i in range(4)]
     await host.load(*jobs[0][:2], *jobs[0][2][:2])
     for i, (_, _, base) in enumerate(jobs):
         await host.start(m, k, n, base)
@@ -82,22 +83,27 @@ async def reset_in_the_middle(dut: Any) -> None:
     host, rng = host_and_random(dut)
     await host.begin()
     spec = host.spec
-    m, k, n = host.fit(2 * spec.rows + 3, 2 * spec.rows + 1, spec.cols + 2)
-    act = host.operand(rng, m, k)
-    weight = host.operand(rng, k, n)
+    size = m, k, n = host.fit(2 * spec.rows + 3, 2 * spec.rows + 1, spec.cols + 2)
+    act, weight = host.operands(rng, m, k, n)
     await host.load(act, weight)
-    for _ in range(4):
+    # Of a product with two rows, one of the two results is mostly on its way: nothing of it may come after the reset.
+    short = (2, k, n)
+    for (m, k, n), window in ((size, 0), (size, 1), (short, 1), (short, 1), (short, 1), (size, 2)):
+        cost = cycle_breakdown(spec, m, k, n)
+        ends = (0, cost.control, cost.total - cost.drain, cost.total - 2)
         await host.start(m, k, n)
-        await ClockCycles(dut.clk, int(rng.integers(1, 6 * spec.rows + m)))
+        after = int(rng.integers(ends[window] + 1, ends[window + 1] + 1))
+        await ClockCycles(dut.clk, after)
         await host.reset()
-        assert await host.read(Register.STATUS) == 0, "the status is not idle after a reset"
+        host.coverage.reset(m, k, n, after - 1)
         marker = host.results(rng, m, n)
         await host.preset(marker)
+        assert await host.read(Register.STATUS) == 0, "the status is not idle after a reset"
         await ClockCycles(dut.clk, 2 * (spec.rows + spec.cols) + 8)
         await FallingEdge(dut.clk)
         await host.check(marker)
-    await host.start(m, k, n)
-    await host.finish(m, k, n)
+    await host.start(*size)
+    await host.finish(*size)
     await host.check(host.expected(act, weight))
 
 
@@ -150,7 +156,7 @@ async def illegal_products(dut: Any) -> None:
     assert seen == set(ErrorCode) - {ErrorCode.NONE}, f"only {sorted(seen)} were seen"
     await host.check(marker)
     for bases in ((last_act, 0, 0), (0, last_weight, 0), (0, 0, last_result)):
-        await host.run(host.operand(rng, 1, 1), host.operand(rng, 1, 1), bases)
+        await host.run(*host.operands(rng, 1, 1, 1), bases)
 
 
 @cocotb.test()
@@ -160,8 +166,7 @@ async def writes_while_busy(dut: Any) -> None:
     await host.begin()
     spec = host.spec
     m, k, n = host.fit(2 * spec.rows + 1, 2 * spec.rows, 2 * spec.cols)
-    act = host.operand(rng, m, k)
-    weight = host.operand(rng, k, n)
+    act, weight = host.operands(rng, m, k, n)
     await host.load(act, weight)
     await host.start(m, k, n)
     await host.start(1, 1, 1, (1, 1, 2), True)
@@ -173,25 +178,29 @@ async def writes_while_busy(dut: Any) -> None:
 
 @cocotb.test()
 async def bus_beside_the_array(dut: Any) -> None:
-    """Random reads and writes of the scratchpads beside a product's operands and results, while it runs."""
+    """Random reads of a product's operands, and reads and writes beside them and its results, while it runs."""
     host, rng = host_and_random(dut)
     await host.begin()
     spec = host.spec
     bus = MemoryMap.of(spec)
     m, k, n = host.fit(2 * spec.rows + 2, spec.rows + 2, spec.cols + 3, parts=2)
-    act = host.operand(rng, m, k)
-    weight = host.operand(rng, k, n)
+    act, weight = host.operands(rng, m, k, n)
     await host.load(act, weight)
     await host.start(m, k, n)
     used = vectors(spec, m, k, n)
     depths = (spec.act_depth, spec.weight_depth, spec.result_depth)
     lanes = (spec.act_lanes, spec.weight_lanes, spec.result_lanes)
+    loaded = [*golden.act_words(spec, act, unused=0xFF), *golden.weight_words(spec, weight, unused=0xFF)]
     written: dict[int, int] = {}
     requests: list[tuple[int, int | None]] = []
     expected: list[int] = []
     for _ in range(200):
         which = int(rng.integers(3))
-        if written and rng.random() < 0.4:
+        if rng.random() < 0.4:
+            address, word = loaded[int(rng.integers(len(loaded)))]
+            requests.append((address, None))
+            expected.append(word)
+        elif written and rng.random() < 0.4:
             address = list(written)[int(rng.integers(len(written)))]
             requests.append((address, None))
             expected.append(written[address])
@@ -232,6 +241,9 @@ async def every_bank(dut: Any) -> None:
     assert await host.transfer((address, None) for address in words) == list(words.values())
     nothing = [15] + [bus.address(space, depth) for space, depth, *_ in spaces if depth < (1 << bus.vector_bits)]
     assert await host.transfer((address, None) for address in nothing) == [0] * len(nothing)
+    host.coverage.hit("nothing is read at", "a register")
+    if len(nothing) > 1:
+        host.coverage.hit("nothing is read at", "a vector")
     assert await host.read(Register.ARRAY) == (spec.rows << 16) | spec.cols
 
 
@@ -254,7 +266,12 @@ def random_bases(host: Host, rng: np.random.Generator, m: int, k: int, n: int) -
     spec = host.spec
     act, weight, result = vectors(spec, m, k, n)
     return (
-        int(rng.integers(spec.act_depth - act + 1)),
-        int(rng.integers(spec.weight_depth - weight + 1)),
-        2 * int(rng.integers((spec.result_depth - result) // 2 + 1)),
+        random_place(rng, spec.act_depth - act),
+        random_place(rng, spec.weight_depth - weight),
+        2 * random_place(rng, (spec.result_depth - result) // 2),
     )
+
+
+def random_place(rng: np.random.Generator, last: int) -> int:
+    """A number from 0 to ``last``, each end as often as everything between."""
+    return int((0, last, rng.integers(last + 1))[rng.integers(3)])

@@ -19,8 +19,9 @@ from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, FallingEdge, RisingEdge, SimTimeoutError, with_timeout
 
 from rtl import AcceleratorSpec
-from rtl.memory_map import BUSY, DONE, ERROR, ErrorCode, MemoryMap, Register
+from rtl.memory_map import BUSY, DONE, ERROR, ErrorCode, MemoryMap, Register, Space
 from sim import golden
+from sim.coverage import STATES, STIMULI, Coverage
 from sim.cycle_model import cycle_breakdown, vectors
 from sim.golden import OperandArray, ResultArray, operand_type, result_type
 
@@ -38,12 +39,14 @@ class Config:
         seed: of all random choices.
         products: (M, K, N) of the products to run.
         measured: file to add a JSON line to for each product: its sizes and cycles.
+        coverage: file to add the coverage bins to that are hit.
     """
 
     spec: AcceleratorSpec
     seed: int
     products: tuple[tuple[int, int, int], ...]
     measured: Path
+    coverage: Path
 
     @classmethod
     def load(cls) -> Config:
@@ -54,6 +57,7 @@ class Config:
             data["seed"],
             tuple((m, k, n) for m, k, n in data["products"]),
             Path(data["measured"]),
+            Path(data["coverage"]),
         )
 
 
@@ -65,6 +69,9 @@ class Host:
         self.config = config
         self.spec = config.spec
         self.map = MemoryMap.of(config.spec)
+        self.coverage = Coverage(config.spec, config.coverage)
+        self.running = False  # a product was started and its end not waited for
+        self._drawn = config.seed
         self.waits = 0  # cycles in which a request was offered and not taken
         self.idle = 0.0  # probability of offering nothing in a cycle
 
@@ -96,6 +103,7 @@ class Host:
         self.dut.bus_addr.value = 0
         self.dut.bus_wdata.value = 0
         self.dut.rst.value = 1
+        self.running = False
         await ClockCycles(self.dut.clk, 2)
         await FallingEdge(self.dut.clk)
         self.dut.rst.value = 0
@@ -106,6 +114,7 @@ class Host:
         pending = 0
         words: list[int] = []
         left = PATIENCE
+        taken = Space.REGISTERS  # the space of the request that was taken last
         while True:
             assert left, f"the bus gives no answer for {PATIENCE} cycles"
             left -= 1
@@ -115,6 +124,7 @@ class Host:
                 left = PATIENCE
             if queue and self.idle and random.random() < self.idle:
                 self.dut.bus_valid.value = 0
+                self.coverage.hit("bus pauses", "between requests")
             elif queue:
                 address, word = queue[0]
                 self.dut.bus_valid.value = 1
@@ -125,8 +135,12 @@ class Host:
                     queue.popleft()
                     pending += word is None
                     left = PATIENCE
+                    taken = Space(address >> (self.map.address_bits - 2))
+                    kind, state = "read" if word is None else "write", STATES[self.running]
+                    self.coverage.hit("bus", f"{kind} {taken.name.lower()} while {state}")
                 else:
                     self.waits += 1
+                    self.coverage.hit("bus waits for", taken.name.lower())
             else:
                 self.dut.bus_valid.value = 0
                 if not pending:
@@ -157,6 +171,8 @@ class Host:
             Register.COMMAND: 1,
         }
         await self.transfer((int(register), value) for register, value in values.items())
+        self.coverage.hit("start while", STATES[self.running])
+        self.running = True
 
     async def wait(self, limit: int) -> ErrorCode:
         """Wait until the accelerator is done, at most ``limit`` cycles; return the error code."""
@@ -171,7 +187,9 @@ class Host:
         status = await self.read(Register.STATUS)
         assert status & DONE, f"irq is high and status {status:#x} does not say done"
         assert not status & BUSY, f"status {status:#x} says done and busy"
+        self.running = False
         code = ErrorCode(status >> 4)
+        self.coverage.hit("status", code.name)
         assert bool(status & ERROR) == bool(code), f"status {status:#x}: error bit and code disagree"
         return code
 
@@ -230,7 +248,10 @@ class Host:
             await self.preset(guard, behind)
         await self.start(m, k, n, bases, onto is not None)
         await self.finish(m, k, n, onto is not None)
-        await self.check(self.expected(act, weight, onto), bases[2])
+        expected = self.expected(act, weight, onto)
+        await self.check(expected, bases[2])
+        self.coverage.product(m, k, n, bases, onto is not None)
+        self.coverage.results(expected)
         if guard is not None:
             await self.check(guard, behind)
 
@@ -238,13 +259,19 @@ class Host:
         rows, columns = matrix.shape
         return np.concatenate([matrix, np.zeros((rows, -columns % self.spec.cols), matrix.dtype)], axis=1)
 
-    def operand(self, rng: np.random.Generator, rows: int, cols: int) -> OperandArray:
-        """A random matrix [rows, cols]: uniform bits, extreme values only, one value throughout, or a trained tensor's.
+    def operands(self, rng: np.random.Generator, m: int, k: int, n: int) -> tuple[OperandArray, OperandArray]:
+        """Random activations [M, K] and weights [K, N], each of a kind of its own."""
+        kinds = divmod(self._drawn % len(STIMULI) ** 2, len(STIMULI))
+        self._drawn += 5  # every pair of kinds comes once in sixteen times
+        self.coverage.hit("operands", ", ".join(STIMULI[kind] for kind in kinds))
+        return self.operand(rng, m, k, kinds[0]), self.operand(rng, k, n, kinds[1])
+
+    def operand(self, rng: np.random.Generator, rows: int, cols: int, kind: int) -> OperandArray:
+        """A random matrix [rows, cols] of a kind of STIMULI: uniform bits, extremes, one value, a trained tensor's.
 
         bfloat16: uniform over the exponents, so that sums overflow, cancel and fall below the normal numbers; extremes
         hold infinities, NaNs, subnormals and zeros of both signs.
         """
-        kind = rng.integers(4)
         if kind == 3:
             return self.trained(rng, rows, cols)
         kinds = operand_type(self.spec)

@@ -1,0 +1,125 @@
+"""Functional coverage: which of the situations that matter did the benches see?
+
+A bin is a pair of a coverpoint and one of its values. The benches say ``hit``; what was hit is written to a file as it
+is met, so that a crash loses nothing, and other runs add to the same file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+
+from rtl import AcceleratorSpec
+from rtl.memory_map import ErrorCode, MemoryMap, Space
+from sim.cycle_model import cycle_breakdown, vectors
+from sim.golden import ResultArray
+
+Bin = tuple[str, str]
+STIMULI = ("uniform", "extremes", "one value", "trained")
+STATES = ("idle", "busy")
+RESETS = ("while checking", "while streaming", "while emptying")
+
+
+def all_bins(spec: AcceleratorSpec) -> frozenset[Bin]:
+    """Every bin of an accelerator; impossible ones are left out."""
+    points: dict[str, Iterable[str]] = {
+        "operands": (f"{a}, {w}" for a, w in product(STIMULI, STIMULI)),
+        "streamed side": (f"{size}, {parity}" for size in ("below the period", "above") for parity in ("even", "odd")),
+        "tiles along the rows": (f"{n} tiles, last {full}" for n in ("1", "2", "3+") for full in ("full", "partial")),
+        "tiles along N": (f"{n} tiles, last {full}" for n in ("1", "2", "3+") for full in ("full", "partial")),
+        "sum": ("anew", "onto results"),
+        "activations at": ("the start", "the middle", "the end"),
+        "weights at": ("the start", "the middle", "the end"),
+        "results at": ("the start", "the middle", "the end"),
+        "status": (code.name for code in ErrorCode),
+        "reset": RESETS,
+        "bus": (
+            f"{kind} {space.name.lower()} while {state}"
+            for kind, space, state in product(("read", "write"), Space, STATES)
+        ),
+        "bus waits for": (space.name.lower() for space in Space if space != Space.REGISTERS),
+        "bus pauses": ("between requests",),
+        "start while": STATES,
+        "nothing is read at": ("a register", "a vector"),
+    }
+    signs = ["negative", "positive", "zero"]
+    special = ["infinite", "NaN", "subnormal"] if spec.operands == "bfloat16" else ["beyond 16 bits"]
+    points["results"] = signs + special
+    bins = {(point, value) for point, values in points.items() for value in values}
+    if min(spec.act_depth, spec.weight_depth, spec.result_depth) == 1 << MemoryMap.of(spec).vector_bits:
+        bins.discard(("nothing is read at", "a vector"))
+    return frozenset(bins)
+
+
+class Coverage:
+    """The bins that were hit.
+
+    Args:
+        spec: the accelerator.
+        path: file that each bin is added to when it is first hit, a line each.
+    """
+
+    def __init__(self, spec: AcceleratorSpec, path: Path) -> None:
+        self._spec = spec
+        self._path = path
+        self._bins = all_bins(spec)
+        self._seen: set[Bin] = set(read_bins(path))
+
+    def hit(self, point: str, value: str) -> None:
+        """A bin was hit; KeyError for one that does not exist."""
+        if (point, value) not in self._bins:
+            raise KeyError(f"there is no coverage bin {point}: {value}")
+        if (point, value) not in self._seen:
+            self._seen.add((point, value))
+            with self._path.open("a") as sink:
+                sink.write(f"{point}\t{value}\n")
+
+    def product(self, m: int, k: int, n: int, bases: tuple[int, int, int], accumulate: bool) -> None:
+        """A legal product ran with its operands and results at vectors ``bases``."""
+        spec = self._spec
+        split, stream = (m, k) if spec.output_stationary else (k, m)
+        size = "below the period" if stream < 2 * spec.rows else "above"
+        self.hit("streamed side", f"{size}, {'odd' if stream % 2 else 'even'}")
+        for point, whole, step in (("tiles along the rows", split, spec.rows), ("tiles along N", n, spec.cols)):
+            tiles = -(-whole // step)
+            self.hit(point, f"{tiles if tiles < 3 else '3+'} tiles, last {'partial' if whole % step else 'full'}")
+        self.hit("sum", "onto results" if accumulate else "anew")
+        depths = (spec.act_depth, spec.weight_depth, spec.result_depth)
+        for name, base, used, depth in zip(
+            ("activations", "weights", "results"), bases, vectors(spec, m, k, n), depths, strict=True
+        ):
+            place = "the start" if base == 0 else "the end" if base + used == depth else "the middle"
+            self.hit(f"{name} at", place)
+
+    def results(self, values: ResultArray) -> None:
+        """What results came out."""
+        if self._spec.operands == "int8":
+            found = {"beyond 16 bits": np.abs(values.astype(np.int64)) > 0x7FFF}
+        else:
+            tiny = np.finfo(np.float32).tiny
+            found = {
+                "infinite": np.isinf(values),
+                "NaN": np.isnan(values),
+                "subnormal": (values != 0) & (np.abs(values) < tiny),
+            }
+        found |= {"negative": values < 0, "positive": values > 0, "zero": values == 0}
+        for name, where in found.items():
+            if where.any():
+                self.hit("results", name)
+
+    def reset(self, m: int, k: int, n: int, after: int) -> None:
+        """A reset came so many cycles after the start of a product."""
+        cost = cycle_breakdown(self._spec, m, k, n)
+        state = 0 if after < cost.control else 1 if after < cost.total - cost.drain else 2
+        self.hit("reset", RESETS[state])
+
+
+def read_bins(path: Path) -> frozenset[Bin]:
+    """The bins in a file that ``Coverage`` wrote; none where there is no file."""
+    if not path.exists():
+        return frozenset()
+    lines = (line.split("\t") for line in path.read_text().splitlines())
+    return frozenset((point, value) for point, value in lines)
