@@ -27,7 +27,7 @@ MACRO_UTILISATION = 0.75
 
 @dataclass(frozen=True)
 class Core:
-    """The area of the standard-cell rows: whole sites, the same margin to the die's edge on both sides."""
+    """The area of the standard-cell rows: whole sites."""
 
     x: float  # um, left edge
     y: float  # um, lower edge of row 0
@@ -38,18 +38,20 @@ class Core:
 
 
 def core_of(canvas: Canvas, library: LefLibrary, pdk: Pdk) -> Core:
-    """The rows inside a canvas, at least the technology's margin away from its edges."""
+    """The rows inside a canvas, at least the technology's margin away from its edges.
+
+    They begin whole sites and rows away from the lower left corner, where OpenROAD would move them to.
+    """
     site = _site(library, pdk)
-    columns = math.floor((canvas.width - 2 * pdk.core_margin) / site.width + 1e-6)
-    rows = math.floor((canvas.height - 2 * pdk.core_margin) / site.height + 1e-6)
+    x = math.ceil(pdk.core_margin / site.width - 1e-6) * site.width
+    y = math.ceil(pdk.core_margin / site.height - 1e-6) * site.height
+    columns = math.floor((canvas.width - 2 * x) / site.width + 1e-6)
+    rows = math.floor((canvas.height - 2 * y) / site.height + 1e-6)
     if columns < 1 or rows < 1:
         raise InputError(
             f"a die of {canvas.width:g} x {canvas.height:g} um has no room for a row of sites {pdk.site}"
             f" within margins of {pdk.core_margin:g} um"
         )
-    grid = 1.0 / pdk.dbu_per_micron
-    x = math.floor((canvas.width - columns * site.width) / 2 / grid + 1e-6) * grid
-    y = math.floor((canvas.height - rows * site.height) / 2 / grid + 1e-6) * grid
     return Core(x, y, columns, rows, site.width, site.height)
 
 

@@ -223,6 +223,29 @@ def validate_sim(
         raise LoopError(found.failures[0])
 
 
+@validate_app.command("flow")
+def validate_flow(
+    data: Annotated[Path | None, typer.Option(help="measured pairs [default: benchmarks/results/flow.json]")] = None,
+) -> None:
+    """Compare the embedded flow's estimate with OpenROAD's figures of the same placements, as last measured.
+
+    Example: [bold]chiploop validate flow[/bold]
+    """
+    from eda_adapters.openroad.agreement import agreements, read_pairs
+
+    pairs = read_pairs(data or Path(__file__).resolve().parents[1] / "benchmarks" / "results" / "flow.json")
+    table = Table(
+        "design", "placements", "tau slack", "tau wire length", "wire length", "min period", "power",
+        title="embedded estimate against OpenROAD: Kendall's tau, and mean error after factors from the other designs",
+    )  # fmt: skip
+    for row in agreements(pairs):
+        taus = (f"{tau:+.2f}" for tau in (row.tau_worst_slack, row.tau_wirelength))
+        shares = (f"{error:.1%}" for error in (row.wirelength_error, row.min_period_error, row.power_error))
+        table.add_row(row.design, str(row.placements), *taus, *shares)
+    console.print(table)
+    console.print(f"{len(pairs)} placements, {', '.join(sorted({p.tool for p in pairs}))}")
+
+
 @pdk_app.command("check")
 def pdk_check(name: Annotated[str, typer.Argument(help="name of a PDK, or path of its TOML file")]) -> None:
     """Say what a PDK has, what is missing, and what that costs.

@@ -238,7 +238,7 @@ def _implement(
         return json.loads(record.read_text())
     mapped, flat, ports = _flat(spec, synth, config)
     clustered, _ = _netlist(planned)
-    placement = _onto(flat, ports, clustered, read_plc(plc, clustered))
+    placement = onto(flat, ports, clustered, read_plc(plc, clustered))
     ppa = _implementer(config)(
         mapped.gates, flat, placement, mapped.pdk, mapped.srams, spec.clock_ns, folder, seed, saif, saif_cycle
     )
@@ -333,7 +333,7 @@ def _score(plc: Path, netlist: Netlist, placement: Placement) -> dict[str, float
     return {"total": cost.total(), **{k: float(v) for k, v in asdict(cost).items()}}
 
 
-def _onto(flat: Netlist, ports: Placement, clustered: Netlist, placement: Placement) -> Placement:
+def onto(flat: Netlist, ports: Placement, clustered: Netlist, placement: Placement) -> Placement:
     """A flat netlist's placement with the hard macros where a clustered netlist's placement has them."""
     where = {clustered.node_names[i]: i for i in clustered.nodes(NodeKind.HARD)}
     position, orientation = ports.position.copy(), ports.orientation.copy()

@@ -10,13 +10,21 @@ proc chiploop_report { stage } {
   report_tns_metric -hold
   report_power_metric
   report_design_area_metrics
-  report_erc_metrics
+  if { [info commands report_erc_metrics] ne "" } { report_erc_metrics }
   utl::metric_float "hpwl_um" [chiploop_hpwl]
   set paths [find_timing_paths -from [all_registers -clock_pins] -to [all_registers -data_pins] -path_delay max]
   if { [llength $paths] } {
     utl::metric_float "timing__setup__ws__register" [get_property [lindex $paths 0] slack]
   }
   utl::pop_metrics_stage
+}
+
+# A step that may stop short without making the result useless (repair that meets its limit, a power grid with a gap that
+# a bad placement leaves): the metric says whether it did, the log why.
+proc chiploop_try { metric body } {
+  set failed [catch { uplevel 1 $body } message]
+  if { $failed } { puts "chiploop: $body stopped short: $message" }
+  utl::metric_int $metric $failed
 }
 
 # Half-perimeter wire length of all signal nets in um, as detailed placement counts it.

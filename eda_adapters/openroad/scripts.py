@@ -106,7 +106,7 @@ def _load(before: str | None, flow: Flow) -> list[str]:
         )
     lines += [f"set_wire_rc -signal -layer {pdk.signal_layer}", f"set_wire_rc -clock -layer {pdk.clock_layer}"]
     avoid = " ".join(f"*/{cell}" for cell in pdk.dont_use)
-    lines.append(f"foreach cell [get_lib_cells -quiet {{{avoid}}}] {{ set_dont_use [get_name $cell] }}")
+    lines.append(f"foreach cell [get_lib_cells -quiet {{{avoid}}}] {{ set_dont_use $cell }}")
     if design.activity:
         lines.append(f"source {{{design.activity}}}")
     return lines
@@ -174,7 +174,7 @@ def _power_grid(pdk: Pdk, grid: PowerGrid) -> list[str]:
         lines.append("define_pdn_grid -name macros -voltage_domains CORE -macro -halo {2 2 2 2} -default")
         lines += [_stripes("macros", s.layer, s.width, s.pitch, s.offset) for s in grid.macro_stripes]
         lines += [f"add_pdn_connect -grid macros -layers {{{a} {b}}}" for a, b in grid.macro_connections]
-    return [*lines, "pdngen"]
+    return [*lines, "chiploop_try floorplan__power_grid__incomplete { pdngen }"]
 
 
 def _stripes(grid: str, layer: str, width: float, pitch: float, offset: float) -> str:
@@ -184,12 +184,12 @@ def _stripes(grid: str, layer: str, width: float, pitch: float, offset: float) -
 
 def _globalplace(flow: Flow) -> list[str]:
     options = flow.options
-    least = "[gpl::get_global_placement_uniform_density]"
-    density = f"{options.density:g}" if options.density else f"{least} + 0.1 * (1.0 - {least})"
+    density = f"{options.density:g}" if options.density else "$least + 0.1 * (1.0 - $least)"
     seed = seeded(flow)["global_placement"]
     extra, shift = (f" {seed}", 0.0) if seed.startswith("-") else ("", options.seed * SEED_STEP)
     return [
         *_routing(flow.pdk),
+        "set least [gpl::get_global_placement_uniform_density]",
         f"set density [expr {{ min(1.0, {density} + {shift:g}) }}]",
         f"global_placement -routability_driven -density $density{extra}",
         "estimate_parasitics -placement",
@@ -221,7 +221,10 @@ def _cts(flow: Flow) -> list[str]:
     lines += ["repair_clock_nets"] if flow.program.has("repair_clock_nets") else []
     lines += ["detailed_placement", "set_propagated_clock [all_clocks]", "estimate_parasitics -placement"]
     if flow.options.repair:
-        lines += ["repair_timing -setup", "repair_timing -hold", "detailed_placement"]
+        lines += [
+            f"chiploop_try cts__repair__{kind}__incomplete {{ repair_timing -{kind} }}" for kind in ("setup", "hold")
+        ]
+        lines.append("detailed_placement")
     return [*lines, *_LEGAL]
 
 

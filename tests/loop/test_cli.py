@@ -22,7 +22,17 @@ def chiploop(*args: str, path: str | None = None, cwd: Path | None = None) -> su
 
 @pytest.mark.parametrize(
     "command",
-    [["loop"], ["ppa"], ["place"], ["sim"], ["flow"], ["validate", "cost"], ["validate", "sim"], ["pdk", "check"]],
+    [
+        ["loop"],
+        ["ppa"],
+        ["place"],
+        ["sim"],
+        ["flow"],
+        ["validate", "cost"],
+        ["validate", "sim"],
+        ["validate", "flow"],
+        ["pdk", "check"],
+    ],
 )
 def test_help_shows_an_example(command: list[str]) -> None:
     shown = chiploop(*command, "--help")

@@ -1,0 +1,194 @@
+"""The embedded estimate against OpenROAD (OPENROAD_EXE): ``python -m benchmarks.flow`` writes ``flow.json``.
+
+Each design gets PLACEMENTS macro placements, from scattered at random to annealed; each is implemented by the embedded
+flow and by OpenROAD up to its global route, with the same netlist, die, ports and constraints. Runs that are done are
+kept in ``--out`` and not done again, so that the hours that this takes can be cut in pieces (``--seconds``). Designs
+from OpenROAD-flow-scripts need ORFS_ROOT, tinyRocket needs OpenROAD's own test folder in OPENROAD_TESTS.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.results import Figure, shared_data, write_figures
+from eda_adapters.floorplan import floorplan
+from eda_adapters.foreign import library_macros, read_verilog
+from eda_adapters.gates import GateNetlist
+from eda_adapters.implement import implement
+from eda_adapters.openroad.agreement import COMMAND, Agreement, Pair, agreements, pair
+from eda_adapters.openroad.implement import implement as by_openroad
+from eda_adapters.openroad.options import FlowOptions
+from eda_adapters.pdk import load_pdk
+from eda_adapters.synthesis import synthesize
+from eda_adapters.technology import MacroFiles, Pdk
+from loop.gate import noise_floor
+from loop.stages import onto
+from placer.baselines.annealing import anneal
+from placer.baselines.random_legal import random_legal
+from placer.clustering import group
+from placer.formats.lef import read_lef
+from placer.netlist import Netlist, Placement
+from placer.partitioning import partition
+from rtl import AcceleratorSpec, elaborate
+
+MOVES = (0, 0, 0, 0, 200, 500, 1_000, 3_000, 10_000, 30_000, 100_000, 300_000)
+"""Proposals of the annealer for each placement; each starts from a random one with a seed of its own."""
+
+PLACEMENTS = len(MOVES)
+HALO = 5.0
+NOISE_SEEDS = (0, 1, 2, 3, 4)
+NOISE_DESIGN = "accelerator_4x4"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A design to be placed: mapped, with its die."""
+
+    gates: GateNetlist
+    macros: tuple[MacroFiles, ...]
+    netlist: Netlist
+    start: Placement
+    period: float  # ns
+    clock: str
+
+
+def _accelerator(spec: AcceleratorSpec) -> Callable[[Pdk, Path], Subject]:
+    def prepare(pdk: Pdk, folder: Path) -> Subject:
+        done = synthesize(elaborate(spec, folder / "rtl"), pdk, folder / "synth", spec.clock_ns)
+        return _planned(done.gates, done.srams, pdk, spec.clock_ns, "clk")
+
+    return prepare
+
+
+def _foreign(
+    sources: str, top: str, macros: str, period: float, clock: str, mapped: bool
+) -> Callable[[Pdk, Path], Subject]:
+    def prepare(pdk: Pdk, folder: Path) -> Subject:
+        files = [Path(os.path.expandvars(source)) for source in sources.split()]
+        found = library_macros(shared_data() / "pdk" / "fakeram45", [f"fakeram45_{name}" for name in macros.split()])
+        gates = read_verilog(files, top, pdk, found, folder / "synth", None if mapped else period)
+        return _planned(gates, found, pdk, period, clock)
+
+    return prepare
+
+
+def _planned(gates: GateNetlist, macros: Sequence[MacroFiles], pdk: Pdk, period: float, clock: str) -> Subject:
+    library = read_lef(*pdk.lefs, *(macro.lef for macro in macros))
+    netlist, start = floorplan(gates, library, pdk, halo=(HALO, HALO))
+    return Subject(gates, tuple(macros), netlist, start, period, clock)
+
+
+def _black_parrot(name: str, macros: str, period: float) -> Callable[[Pdk, Path], Subject]:
+    designs = "$ORFS_ROOT/flow/designs"
+    return _foreign(
+        f"{designs}/src/{name}/pickled.v {designs}/nangate45/{name}/macros.v", name, macros, period, "clk_i", False
+    )
+
+
+DESIGNS: dict[str, Callable[[Pdk, Path], Subject]] = {
+    "accelerator_4x4": _accelerator(AcceleratorSpec(clock_ns=1.0)),
+    "accelerator_deep": _accelerator(AcceleratorSpec(words_per_bank=512, act_banks=8, clock_ns=1.0)),
+    "tinyRocket": _foreign("$OPENROAD_TESTS/tinyRocket_nangate45.v", "RocketTile", "64x32", 1.2, "clock", True),
+    "bp_fe_top": _black_parrot("bp_fe_top", "512x64 64x7 64x96", 1.8),
+    "bp_be_top": _black_parrot("bp_be_top", "512x64 64x15 64x96", 2.6),
+    "bp_multi_top": _black_parrot("bp_multi_top", "512x64 256x96 32x64 64x7 64x15 64x96", 4.8),
+}
+"""Clock ports and periods of designs from elsewhere are OpenROAD-flow-scripts'."""
+
+
+def placements(subject: Subject) -> Iterator[tuple[str, Placement]]:
+    """Name and placement, from bad to good; the same on every machine."""
+    flat = subject.netlist
+    clustered, initial = group(flat, subject.start, partition(flat, seed=0))
+    for number, moves in enumerate(MOVES):
+        placed = random_legal(clustered, initial, number, HALO)
+        if moves:
+            placed = anneal(clustered, placed, seed=number, moves=moves, halo=HALO).placement
+        yield f"{number:02d}-{'annealed' if moves else 'random'}-{moves}", onto(flat, subject.start, clustered, placed)
+
+
+def compare(subject: Subject, design: str, name: str, placement: Placement, pdk: Pdk, folder: Path) -> Pair:
+    """Both flows on one placement, or what an earlier run found; ToolError if a tool fails."""
+    record = folder / "pair.json"
+    if record.exists():
+        return Pair(**json.loads(record.read_text()))
+    common = (subject.gates, subject.netlist, placement, pdk, subject.macros, subject.period)
+    ours = implement(*common, folder / "embedded", clock=subject.clock)
+    options = FlowOptions(threads=os.cpu_count() or 1)
+    theirs = by_openroad(*common, folder / "openroad", clock=subject.clock, options=options)
+    found = pair(design, name, ours.metrics, theirs.metrics, theirs.tools["finish__power__total"])
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = record.with_suffix(".partial")
+    partial.write_text(json.dumps(asdict(found)))
+    partial.replace(record)
+    return found
+
+
+def noise(subject: Subject, pdk: Pdk, folder: Path) -> dict[int, float]:
+    """Minimum period in ns of the best placement through OpenROAD, seed by seed."""
+    found = {}
+    *_, (_, placement) = placements(subject)
+    for seed in NOISE_SEEDS:
+        record = folder / f"seed-{seed}.json"
+        if not record.exists():
+            common = (subject.gates, subject.netlist, placement, pdk, subject.macros, subject.period)
+            ppa = by_openroad(*common, folder / f"seed-{seed}", seed, clock=subject.clock)
+            record.write_text(json.dumps(dict(ppa.metrics)))
+        found[seed] = json.loads(record.read_text())["finish__timing__setup__min_period"]
+    return found
+
+
+def figures(rows: Sequence[Agreement]) -> list[Figure]:
+    """The committed figures of the comparison."""
+
+    def figure(name: str, value: float, better: Any, bar: float) -> Figure:
+        return Figure(name, value, "1", better, bar, [0], COMMAND)
+
+    slack = statistics.median(row.tau_worst_slack for row in rows)
+    length = statistics.median(row.tau_wirelength for row in rows)
+    return [
+        figure("kendall_tau_worst_slack", slack, "higher", 0.7),
+        figure("kendall_tau_wirelength", length, "higher", 0.85),
+        figure("wirelength_error", statistics.mean(row.wirelength_error for row in rows), "lower", 0.10),
+        figure("min_period_error", statistics.mean(row.min_period_error for row in rows), "lower", 0.15),
+        figure("openroad_designs", len(rows), "higher", 4),
+    ]
+
+
+def main() -> None:
+    """Run what is missing until the time is up; write what is known after each run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--designs", default=",".join(DESIGNS))
+    parser.add_argument("--out", type=Path, default=Path("runs/validate-flow"))
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="start no run after this many seconds")
+    arguments = parser.parse_args()
+    pdk, began = load_pdk("nangate45"), time.monotonic()
+    pairs: list[Pair] = []
+    for design in arguments.designs.split(","):
+        folder = (arguments.out / design).resolve()
+        subject = DESIGNS[design](pdk, folder)
+        for name, placement in placements(subject):
+            if time.monotonic() - began > arguments.seconds and not (folder / name / "pair.json").exists():
+                continue
+            pairs.append(compare(subject, design, name, placement, pdk, folder / name))
+            rows = [row for row in agreements(pairs) if row.placements > 1]
+            if rows:
+                write_figures("flow", figures(rows), {"pairs": [asdict(p) for p in pairs]})
+        if design == NOISE_DESIGN and time.monotonic() - began < arguments.seconds:
+            periods = noise(subject, pdk, folder / "noise")
+            floor = Figure(
+                "noise_floor_min_period", noise_floor(periods), "1", "lower", None, list(NOISE_SEEDS), COMMAND
+            )
+            write_figures("flow", [floor], {"noise": periods})
+
+
+if __name__ == "__main__":
+    main()
