@@ -1,4 +1,4 @@
-"""The command line: ``chiploop place | sim | flow | loop | ppa | validate | pdk``.
+"""The command line: ``chiploop place | sim | regress | perf | flow | loop | ppa | validate | pdk``.
 
 Exit codes: 0 done, 2 the request or its input is at fault, 3 a tool or the machine is, 1 a defect of chiploop itself.
 Heavy modules are imported by the command that needs them, so that help and cached runs are quick.
@@ -145,6 +145,33 @@ def regress(
     failed = [run for run in found.runs if not run.passed]
     if failed:
         raise LoopError(f"{len(failed)} of {len(found.runs)} runs failed; the first again: {failed[0].command}")
+
+
+@app.command()
+def perf(
+    workload: Annotated[
+        str, typer.Argument(help="resnet18, resnet50, vit_base, bert_base, llama_block; or a .csv, .onnx, .json file")
+    ] = "resnet50",
+    design: Annotated[str, typer.Option(help="TOML file of a spec, or the name of one that comes along")] = "base",
+    batch: Annotated[int, typer.Option(min=1, help="batch size")] = 1,
+    clock_mhz: Annotated[float | None, typer.Option(help="clock frequency [default: what the spec aims at]")] = None,
+    power_mw: Annotated[float | None, typer.Option(help="power at that clock, for energy figures")] = None,
+    area_mm2: Annotated[float | None, typer.Option(help="die area, for TOPS/mm2")] = None,
+    out: Annotated[Path, typer.Option(help="folder for layers-*.csv, performance.json, roofline.svg")] = Path(
+        "runs/perf"
+    ),
+) -> None:
+    """Say what each layer of a workload costs on a design, by the cycle model, and how far from the roofline it ends.
+
+    Example: [bold]chiploop perf bert_base --design base --clock-mhz 500[/bold]
+    """
+    from loop.performing import write_performance
+
+    clock = clock_mhz * 1e6 if clock_mhz is not None else None
+    power = power_mw * 1e-3 if power_mw is not None else None
+    for table in write_performance(workload, _spec(design), batch, clock, power, area_mm2, out):
+        console.print(table)
+    console.print(f"files: {out}")
 
 
 @app.command()

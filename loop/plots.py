@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from loop.archive import Generation
 from loop.metrics import OBJECTIVE, dollars
+from sim.performance import Performance
 
 COLOURS = {"kept": "#1b7f5c", "rolled back": "#c2573a", "failed": "#8a8f98"}
 INK = "#20242b"
@@ -51,6 +52,24 @@ def pareto(generations: Sequence[Generation]) -> str:
         axis.set_xlabel(label)
         axis.set_ylabel("throughput, GOP/s")
         axis.margins(0.2)
+    return _svg(figure)
+
+
+def roofline(found: Sequence[Performance]) -> str:
+    """Throughput against operations per byte, a point for each layer, under the roofs of array and bus."""
+    figure, (axis,) = _axes(7.5, 4.2)
+    peak, bandwidth = found[0].peak_ops_per_s, found[0].bus_bytes_per_s
+    rows = [layer.row() for one in found for layer in one.layers]
+    intensity = np.array([float(row["ops_per_byte"] or 0) for row in rows])
+    reach = np.geomspace(min(intensity.min(), peak / bandwidth) / 2, max(intensity.max(), peak / bandwidth) * 2, 64)
+    axis.loglog(reach, np.minimum(peak, bandwidth * reach) * 1e-9, color=INK, linewidth=1.2)
+    for one, colour in zip(found, [*COLOURS.values(), "#3c6fb0", "#b08a3c"] * len(found), strict=False):
+        points = [layer.row() for layer in one.layers]
+        x, y = ([float(row[name] or 0) for row in points] for name in ("ops_per_byte", "gops_per_s"))
+        axis.plot(x, y, "o", color=colour, markersize=5, alpha=0.8, label=one.workload.name)
+    axis.set_xlabel("operations per byte over the bus")
+    axis.set_ylabel("GOP/s")
+    axis.legend(frameon=False, fontsize=9)
     return _svg(figure)
 
 

@@ -10,16 +10,20 @@ from eda_adapters.pdk import load_pdk
 from eda_adapters.synthesis import synthesize
 from rtl import AcceleratorSpec, Design, elaborate
 from sim import VerifyResult, verify
+from sim.cycle_model import vectors
+from sim.regression import DESIGNS
 
 pytestmark = [pytest.mark.eda, pytest.mark.slow]
 
-PRODUCTS = ((9, 5, 3), (3, 6, 7))
+TINY = AcceleratorSpec.from_toml(DESIGNS / "tiny.toml")
+PRODUCTS = ((16, 16, 16), (3, 6, 7))
+"""The first one fills both operand scratchpads of ``tiny``."""
 
 
 @pytest.fixture(scope="module")
 def mapped(tmp_path_factory: pytest.TempPathFactory) -> Design:
     folder = tmp_path_factory.mktemp("netlist")
-    design = elaborate(AcceleratorSpec(act_banks=2, weight_banks=1, words_per_bank=64), folder / "rtl")
+    design = elaborate(TINY, folder / "rtl")
     pdk = load_pdk("nangate45")
     synthesize(design, pdk, folder, 2.0)
     return design.mapped(folder / "synth.v", pdk.verilog)
@@ -27,6 +31,10 @@ def mapped(tmp_path_factory: pytest.TempPathFactory) -> Design:
 
 def run(design: Design, folder: Path) -> VerifyResult:
     return verify(design, folder, seed=3, products=PRODUCTS, only="random_products")
+
+
+def test_a_product_fills_the_scratchpads() -> None:
+    assert vectors(TINY, *PRODUCTS[0])[:2] == (TINY.act_depth, TINY.weight_depth)
 
 
 def test_the_mapped_netlist_is_bit_and_cycle_exact(mapped: Design, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import optax
 import pytest
 from jax import lax
 
-from sim.networks import resnet18, vit_base
+from sim.networks import NETWORKS, bert_base, llama_block, resnet18, resnet50, vit_base
 from sim.workload import Workload, from_jax
 
 
@@ -218,5 +218,11 @@ def test_networks_have_the_published_work() -> None:
     # torchvision's model tables: ResNet-18 1.81 and ViT-B/16 17.56 GFLOPS, where one is a multiply-accumulate
     assert resnet18(1).macs / 1e9 == pytest.approx(1.81, abs=0.01)
     assert vit_base(1).macs / 1e9 == pytest.approx(17.56, abs=0.03)
-    assert resnet18(8).macs == 8 * resnet18(1).macs
-    assert vit_base(4).macs == 4 * vit_base(1).macs
+    assert resnet50(1).macs / 1e9 == pytest.approx(4.09, abs=0.01)
+    # TinyBERT (Jiao et al., 2020), table 1: BERT-base 22.5 GFLOPs at 128 tokens, two for each multiply-accumulate
+    assert 2 * bert_base(1).macs / 1e9 == pytest.approx(22.5, abs=0.2)
+    # Llama 2 7B has 6.738 G parameters: 32 blocks, two embeddings of 32000 x 4096, 65 norms of 4096
+    linear = sum(op.macs for op in llama_block(1, tokens=1).ops if op.name not in ("scores", "mix"))
+    assert linear == round((6_738_415_616 - 2 * 32000 * 4096 - 65 * 4096) / 32)
+    for network in NETWORKS.values():
+        assert network(4).macs == 4 * network(1).macs

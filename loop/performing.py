@@ -1,0 +1,86 @@
+"""``chiploop perf``: a workload on a design, layer by layer, as tables and files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from rich.table import Table
+
+from loop.errors import LoopError
+from loop.plots import roofline
+from loop.store import write_atomically
+from rtl import AcceleratorSpec
+from sim.networks import NETWORKS
+from sim.performance import Performance, performance
+from sim.workload_files import read_workloads
+
+SHOWN = {
+    "cycles": "cycles",
+    "stall_cycles": "stalled",
+    "roofline_distance": "/ roofline",
+    "utilisation": "used",
+    "gops_per_s": "GOP/s",
+}
+
+
+def write_performance(
+    name: str,
+    spec: AcceleratorSpec,
+    batch: int,
+    clock_hz: float | None,
+    power_w: float | None,
+    area_mm2: float | None,
+    out: Path,
+) -> list[Table]:
+    """Analyse a workload, write ``layers-NAME.csv``, ``performance.json`` and ``roofline.svg``; tables to print.
+
+    Args:
+        name: of a network that comes along, or a file (:mod:`sim.workload_files`).
+        spec: the accelerator.
+        batch: batch size of a network, or of what an ONNX model leaves open.
+        clock_hz: clock frequency in Hz; None: what the spec aims at.
+        power_w: power in W at that clock, if known.
+        area_mm2: die area in mm2, if known.
+        out: folder; it is made.
+
+    Raises:
+        WorkloadError: the file is no workload.
+        LoopError: there is nothing to analyse, or a number is not above 0.
+    """
+    workloads = [NETWORKS[name](batch)] if name in NETWORKS else read_workloads(name, batch)
+    clock = clock_hz if clock_hz is not None else 1e9 / spec.clock_ns
+    try:
+        found = [performance(spec, workload, clock, power_w, area_mm2) for workload in workloads]
+    except ValueError as error:
+        raise LoopError(str(error)) from error
+    if not found:
+        raise LoopError(f"{name}: there is no workload in it")
+    out.mkdir(parents=True, exist_ok=True)
+    for one in found:
+        write_atomically(out / f"layers-{one.workload.name}.csv", one.to_csv())
+    write_atomically(out / "performance.json", json.dumps({one.workload.name: one.total() for one in found}, indent=1))
+    write_atomically(out / "roofline.svg", roofline(found))
+    return [_table(one) for one in found]
+
+
+def _table(found: Performance) -> Table:
+    spec = found.spec
+    title = f"{found.workload.name} on {spec.rows} x {spec.cols} {spec.dataflow.replace('_', '-')}, {spec.operands}"
+    table = Table(title=title)
+    for column in ("layer", "MxKxN", "count", *SHOWN.values()):
+        table.add_column(column, no_wrap=True)
+    for layer in found.layers:
+        row = layer.row()
+        op = layer.op
+        table.add_row(op.name, f"{op.m}x{op.k}x{op.n}", str(op.count), *(_shown(row[key]) for key in SHOWN))
+    total = found.total() | {"gops_per_s": 1e3 * found.total()["tops"]}
+    table.add_section()
+    table.add_row("total", "", "", *(_shown(total[key]) for key in SHOWN))
+    rates = ("tops", "tops_per_w", "tops_per_mm2", "joules", "edp_js", "seconds")
+    table.caption = ", ".join(f"{key.replace('_', ' ')} {total[key]:.4g}" for key in rates if key in total)
+    return table
+
+
+def _shown(value: str | int | float | None) -> str:
+    return f"{value:.4g}" if isinstance(value, float) and value < 1e6 else f"{value:,.0f}" if value else str(value)

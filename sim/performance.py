@@ -1,0 +1,196 @@
+"""What each layer of a workload costs on an accelerator: cycles, stalls, traffic, and how far from the roofline.
+
+The roofline of a product is the longer of two times that no schedule can beat: all its multiply-accumulates on all
+processing elements in every cycle, and each operand and result once over the bus, a word in every cycle.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+
+from rtl import AcceleratorSpec
+from sim.cycle_model import bus_words
+from sim.throughput import OpThroughput, throughput
+from sim.workload import LayerOp, Workload
+
+COLUMNS = [
+    "layer",
+    "m",
+    "k",
+    "n",
+    "count",
+    "cycles",
+    "compute_cycles",
+    "stall_cycles",
+    "roofline_cycles",
+    "roofline_distance",
+    "utilisation",
+    "sram_bytes",
+    "dram_bytes",
+    "gops_per_s",
+    "ops_per_byte",
+    "joules",
+    "edp_js",
+]
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    """One kind of product of a workload, all ``op.count`` of it.
+
+    Attributes:
+        op: the product.
+        cost: how it is done once.
+        spec: the accelerator.
+        clock_hz: its clock frequency in Hz.
+        power_w: its power in W while it works, if it is known.
+    """
+
+    op: LayerOp
+    cost: OpThroughput
+    spec: AcceleratorSpec
+    clock_hz: float
+    power_w: float | None
+
+    @property
+    def cycles(self) -> int:
+        """Cycles with all stalls."""
+        return self.op.count * self.cost.cycles
+
+    @property
+    def compute_cycles(self) -> int:
+        """Cycles of the array alone, as if operands were there and results gone."""
+        return self.op.count * self.cost.array_cycles
+
+    @property
+    def roofline_cycles(self) -> int:
+        """Cycles that no schedule can beat."""
+        pes = self.spec.rows * self.spec.cols
+        op = self.op
+        return op.count * max(-(-op.m * op.k * op.n // pes), sum(bus_words(self.spec, op.m, op.k, op.n)))
+
+    @property
+    def sram_bytes(self) -> int:
+        """Bytes read from and written to the scratchpads."""
+        return self.op.count * self.cost.sram_words * self.spec.bus_bits // 8
+
+    @property
+    def dram_bytes(self) -> int:
+        """Bytes over the bus, from and to the memory behind it."""
+        return self.op.count * self.cost.bus_words * self.spec.bus_bits // 8
+
+    @property
+    def seconds(self) -> float:
+        """Time, stalls included."""
+        return self.cycles / self.clock_hz
+
+    @property
+    def joules(self) -> float | None:
+        """Energy, if the power is known."""
+        return None if self.power_w is None else self.power_w * self.seconds
+
+    def row(self) -> dict[str, str | int | float | None]:
+        """The columns of COLUMNS."""
+        op, joules = self.op, self.joules
+        return {
+            "layer": op.name,
+            "m": op.m,
+            "k": op.k,
+            "n": op.n,
+            "count": op.count,
+            "cycles": self.cycles,
+            "compute_cycles": self.compute_cycles,
+            "stall_cycles": self.cycles - self.compute_cycles,
+            "roofline_cycles": self.roofline_cycles,
+            "roofline_distance": self.cycles / self.roofline_cycles,
+            "utilisation": op.macs / (self.cycles * self.spec.rows * self.spec.cols),
+            "sram_bytes": self.sram_bytes,
+            "dram_bytes": self.dram_bytes,
+            "gops_per_s": 2e-9 * op.macs / self.seconds,
+            "ops_per_byte": 2 * op.macs / self.dram_bytes,
+            "joules": joules,
+            "edp_js": None if joules is None else joules * self.seconds,
+        }
+
+
+@dataclass(frozen=True)
+class Performance:
+    """A workload on an accelerator, layer by layer.
+
+    Attributes:
+        workload: what is done.
+        spec: the accelerator.
+        clock_hz: its clock frequency in Hz.
+        layers: each kind of product.
+        power_w: power in W while the array works, if it is known; stalls are charged the same.
+        area_mm2: die area in mm2, if it is known.
+    """
+
+    workload: Workload
+    spec: AcceleratorSpec
+    clock_hz: float
+    layers: tuple[LayerCost, ...]
+    power_w: float | None = None
+    area_mm2: float | None = None
+
+    @property
+    def peak_ops_per_s(self) -> float:
+        """Two operations in each processing element in each cycle."""
+        return 2 * self.spec.rows * self.spec.cols * self.clock_hz
+
+    @property
+    def bus_bytes_per_s(self) -> float:
+        """A bus word in each cycle."""
+        return self.spec.bus_bits / 8 * self.clock_hz
+
+    def total(self) -> dict[str, float]:
+        """Figures of the whole workload, those of unknown power or area left out."""
+        cycles = sum(layer.cycles for layer in self.layers)
+        seconds = cycles / self.clock_hz
+        ops_per_s = 2 * self.workload.macs / seconds
+        found = {
+            "cycles": cycles,
+            "compute_cycles": sum(layer.compute_cycles for layer in self.layers),
+            "stall_cycles": cycles - sum(layer.compute_cycles for layer in self.layers),
+            "roofline_distance": cycles / sum(layer.roofline_cycles for layer in self.layers),
+            "utilisation": ops_per_s / self.peak_ops_per_s,
+            "sram_bytes": sum(layer.sram_bytes for layer in self.layers),
+            "dram_bytes": sum(layer.dram_bytes for layer in self.layers),
+            "seconds": seconds,
+            "tops": 1e-12 * ops_per_s,
+            "other_operations": self.workload.other,
+        }
+        if self.power_w is not None:
+            joules = self.power_w * seconds
+            found |= {"joules": joules, "edp_js": joules * seconds, "tops_per_w": 1e-12 * ops_per_s / self.power_w}
+        if self.area_mm2 is not None:
+            found["tops_per_mm2"] = 1e-12 * ops_per_s / self.area_mm2
+        return found
+
+    def to_csv(self) -> str:
+        """A line for each layer, the first one with the names of the columns."""
+        out = io.StringIO()
+        writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(layer.row() for layer in self.layers)
+        return out.getvalue()
+
+
+def performance(
+    spec: AcceleratorSpec,
+    workload: Workload,
+    clock_hz: float,
+    power_w: float | None = None,
+    area_mm2: float | None = None,
+) -> Performance:
+    """Run a workload on the model of an accelerator; ValueError where it has no product or a number is not above 0."""
+    if not workload.ops:
+        raise ValueError(f"{workload.name}: there is no matrix product in it")
+    for name, value in (("power", power_w), ("area", area_mm2)):
+        if value is not None and not value > 0:
+            raise ValueError(f"the {name} is {value}: expected a number above 0")
+    found = throughput(spec, workload, clock_hz)
+    layers = tuple(LayerCost(op, cost, spec, clock_hz, power_w) for op, cost in found.by_op)
+    return Performance(workload, spec, clock_hz, layers, power_w, area_mm2)

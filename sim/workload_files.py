@@ -1,0 +1,184 @@
+"""Workloads from files: SCALE-Sim's CSV of products or convolutions, ONNX models, JSON of a run of the loop."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sim.workload import LayerOp, Workload
+
+GEMM_COLUMNS = ("layer", "m", "n", "k")
+CONV_COLUMNS = (
+    "layer name",
+    "ifmap height",
+    "ifmap width",
+    "filter height",
+    "filter width",
+    "channels",
+    "num filter",
+    "strides",
+)
+ONNX_MOVEMENT = frozenset(
+    [
+        "Cast",
+        "Concat",
+        "Constant",
+        "ConstantOfShape",
+        "DepthToSpace",
+        "Expand",
+        "Flatten",
+        "Gather",
+        "Identity",
+        "Pad",
+        "Reshape",
+        "Shape",
+        "Slice",
+        "SpaceToDepth",
+        "Split",
+        "Squeeze",
+        "Tile",
+        "Transpose",
+        "Unsqueeze",
+    ]
+)
+"""ONNX operators that move data and calculate nothing."""
+
+
+class WorkloadError(ValueError):
+    """A file that is no workload; the message names file, place and remedy."""
+
+    exit_code = 2
+
+
+def read_workloads(path: str | Path, batch: int = 1) -> list[Workload]:
+    """The workloads in a file, by its ending: ``.csv``, ``.onnx`` or ``.json``.
+
+    Args:
+        path: the file.
+        batch: size of the dimensions that an ONNX model leaves open.
+
+    Raises:
+        WorkloadError: the file cannot be read or is not what its ending says.
+    """
+    file = Path(path)
+    readers = {".csv": _csv, ".onnx": lambda given: _onnx(given, batch), ".json": _json}
+    reader = readers.get(file.suffix)
+    if reader is None:
+        raise WorkloadError(f"{file}: expected a file that ends in {', '.join(readers)}")
+    try:
+        return reader(file)
+    except OSError as error:
+        raise WorkloadError(f"{file}: cannot read the workload: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise WorkloadError(f"{file}: it is not UTF-8 text") from error
+
+
+def _csv(file: Path) -> list[Workload]:
+    with file.open(newline="") as source:
+        rows = [(number, [cell.strip() for cell in row]) for number, row in enumerate(csv.reader(source), 1)]
+    filled = [(number, row) for number, row in rows if any(row)]
+    if not filled:
+        raise WorkloadError(f"{file}: it is empty; the first line names the columns: {', '.join(GEMM_COLUMNS)}")
+    header = tuple(cell.lower() for cell in filled[0][1] if cell)
+    if header[: len(GEMM_COLUMNS)] == GEMM_COLUMNS:
+        ops = [_gemm(file, number, row) for number, row in filled[1:]]
+    elif header[: len(CONV_COLUMNS)] == CONV_COLUMNS:
+        ops = [_conv(file, number, row) for number, row in filled[1:]]
+    else:
+        raise WorkloadError(
+            f"{file}:{filled[0][0]}: the columns are not SCALE-Sim's: expected {', '.join(GEMM_COLUMNS)}"
+            f" or {', '.join(CONV_COLUMNS)}"
+        )
+    return [Workload(file.stem, tuple(ops), {}, {})]
+
+
+def _gemm(file: Path, number: int, row: Sequence[str]) -> LayerOp:
+    m, n, k = _numbers(file, number, row, GEMM_COLUMNS)
+    return LayerOp(row[0], m, k, n, 1)
+
+
+def _conv(file: Path, number: int, row: Sequence[str]) -> LayerOp:
+    height, width, window_y, window_x, channels, filters, stride = _numbers(file, number, row, CONV_COLUMNS)
+    pixels = [(side - window) // stride + 1 for side, window in ((height, window_y), (width, window_x))]
+    if min(pixels) < 1:
+        raise WorkloadError(f"{file}:{number}: the filter of {row[0]} is larger than its input")
+    return LayerOp(row[0], math.prod(pixels), channels * window_y * window_x, filters, 1, "conv")
+
+
+def _numbers(file: Path, number: int, row: Sequence[str], columns: Sequence[str]) -> list[int]:
+    found = []
+    for name, cell in zip(columns[1:], [*row[1:], *[""] * len(columns)], strict=False):
+        if not cell.isdigit() or int(cell) < 1:
+            raise WorkloadError(f"{file}:{number}: {name} is {cell!r}: expected a whole number above 0")
+        found.append(int(cell))
+    return found
+
+
+def _json(file: Path) -> list[Workload]:
+    try:
+        data = json.loads(file.read_text())
+        return [Workload.from_json(one) for one in ([data] if "ops" in data else data.values())]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise WorkloadError(
+            f"{file}: not a workload ({error}); expected what a run has in gen-000/workloads/workloads.json"
+        ) from error
+
+
+def _onnx(file: Path, batch: int) -> list[Workload]:
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        model = onnx.load(str(file), load_external_data=False)
+    except DecodeError as error:
+        raise WorkloadError(f"{file}: not an ONNX model") from error
+    if not model.graph.node:
+        raise WorkloadError(f"{file}: not an ONNX model, or one without any node")
+    for value in model.graph.input:
+        for dimension in value.type.tensor_type.shape.dim:
+            if not dimension.HasField("dim_value"):
+                dimension.dim_value = batch
+    graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
+    shapes = {
+        value.name: [dimension.dim_value for dimension in value.type.tensor_type.shape.dim]
+        for value in (*graph.input, *graph.value_info, *graph.output)
+    }
+    shapes |= {tensor.name: list(tensor.dims) for tensor in graph.initializer}
+    ops: list[LayerOp] = []
+    other: Counter[str] = Counter()
+    moved: Counter[str] = Counter()
+    for node in graph.node:
+        if any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute):
+            raise WorkloadError(f"{file}: node {node.name or node.op_type}: it has graphs inside; unroll it")
+        if node.op_type in ("MatMul", "Gemm", "Conv"):
+            ops.append(_onnx_product(file, node, shapes))
+        else:
+            elements = sum(math.prod(shapes.get(name, ())) for name in node.output if name)
+            (moved if node.op_type in ONNX_MOVEMENT else other)[node.op_type] += elements
+    return [Workload(file.stem, tuple(ops), other, moved)]
+
+
+def _onnx_product(file: Path, node: Any, shapes: Mapping[str, Sequence[int]]) -> LayerOp:
+    name = node.name or node.output[0]
+    left, right, out = (shapes.get(tensor, ()) for tensor in (*node.input[:2], node.output[0]))
+    if not (left and right and out and all(left) and all(right) and all(out)):
+        raise WorkloadError(
+            f"{file}: node {name}: its shapes are not known; fix the model's input shapes and save it again"
+        )
+    attributes = {a.name: a.i for a in node.attribute}
+    if node.op_type == "Conv":
+        groups = attributes.get("group", 1)
+        return LayerOp(name, out[0] * math.prod(out[2:]), math.prod(right[1:]), right[0] // groups, groups, "conv")
+    if node.op_type == "Gemm":
+        k = left[0] if attributes.get("transA") else left[1]
+        return LayerOp(name, out[0], k, out[1], 1)
+    if len(right) <= 2:  # the same weights for every row
+        n = right[1] if len(right) == 2 else 1
+        return LayerOp(name, math.prod(left[:-1]), left[-1], n, 1)
+    m = left[-2] if len(left) > 1 else 1
+    return LayerOp(name, m, left[-1], right[-1], math.prod(out) // (m * right[-1]))
