@@ -29,10 +29,10 @@ from benchmarks.results import Figure, shared_data, write_figures
 from placer.cost import CostModel
 from placer.cost_jax import cost_arrays, proxy_cost
 from placer.cost_smooth import smooth_cost
-from placer.formats.plc import load_design, read_header, read_plc
+from placer.formats.plc import load_design, read_plc
 from placer.formats.protobuf import read_netlist
 from placer.incremental import IncrementalCost, apply_move, cost, undo
-from placer.netlist import InputError, Netlist, NodeKind, Placement
+from placer.netlist import Netlist, NodeKind, Placement
 from placer.validate import validate_cost
 
 COMMAND = "python -m benchmarks.cost"
@@ -195,78 +195,6 @@ def load_large() -> dict[str, float]:
     return {"seconds": seconds, "peak_memory_gb": memory, "pins": float(pins), "file_gb": size}
 
 
-def fuzz(text: bytes, read: Callable[[Path], Any], count: int, seed: int, suffix: str) -> dict[str, int]:
-    """Read mutations of a file: how many were accepted and how many refused with one clear line.
-
-    Any error but InputError with a one-line message, and any read of more than 10 s, is raised.
-    """
-    rng = np.random.default_rng(seed)
-    outcome = {"accepted": 0, "refused": 0}
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"mutated{suffix}"
-        for _ in range(count):
-            path.write_bytes(mutated(text, rng))
-            start = time.perf_counter()
-            try:
-                read(path)
-                outcome["accepted"] += 1
-            except InputError as error:
-                if "\n" in str(error) or path.name not in str(error):
-                    raise
-                outcome["refused"] += 1
-            if time.perf_counter() - start > 10:
-                raise TimeoutError(f"a read of {len(text)} bytes took more than 10 s")
-    return outcome
-
-
-def mutated(text: bytes, rng: np.random.Generator) -> bytes:
-    """A text with one to four random changes: bytes flipped, parts deleted, repeated, moved, cut or replaced."""
-    data = bytearray(text)
-    tokens = [b"{", b"}", b'"', b"\n", b":", b"nan", b"-1e400", b"\xff", b"node", b"attr {", b" ", b"\\", b"#", b"0"]
-    for _ in range(int(rng.integers(1, 5))):
-        a, b = sorted(rng.integers(0, len(data) + 1, 2).tolist())
-        b = min(b, a + int(rng.integers(1, 200)))
-        what = int(rng.integers(6))
-        if what == 0 and a < len(data):
-            data[a] = int(rng.integers(256))
-        elif what == 1:
-            del data[a:b]
-        elif what == 2:
-            data[a:a] = data[a:b]
-        elif what == 3:
-            data[a:a] = tokens[int(rng.integers(len(tokens)))]
-        elif what == 4:
-            part, data[a:b] = data[a:b], b""
-            at = int(rng.integers(0, len(data) + 1))
-            data[at:at] = part
-        elif rng.random() < 0.2:
-            del data[a:]
-    return bytes(data)
-
-
-def small_design() -> tuple[bytes, bytes, Netlist]:
-    """A small netlist's text, a placement of it, and the netlist, for fuzzing."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "small.pb.txt"
-        write_large(path, 2000)
-        text = b"\n".join(path.read_bytes().split(b"\n")[:900])
-        text = text[: text.rindex(b"node {")]
-        names = [line.split(b'"')[1] for line in text.split(b"\n") if b"  name:" in line]
-        known = {name for name in names if b"/" in name}
-        kept = [k for k in text.split(b"\n") if b"  input:" not in k or k.split(b'"')[1] in known]
-        path.write_bytes(b"\n".join(kept))
-        netlist, _ = read_netlist(path)
-        text = path.read_bytes()
-    plc = b"# Columns : 4  Rows : 5\n# Width : 100.5  Height : 90\n# Smoothing factor : 2\n"
-    return text, plc + b"0 12.5 14.25 N 0\n", netlist
-
-
-def read_plc_and_header(path: Path, netlist: Netlist) -> None:
-    """Read all of a ``.plc`` file."""
-    read_plc(path, netlist)
-    read_header(path)
-
-
 def figure(name: str, value: float, unit: str, bar: float | None, section: str) -> Figure:
     """A figure of this benchmark; rates are better when higher, all else when lower."""
     return Figure(name, value, unit, "higher" if unit == "1/s" else "lower", bar, [0], f"{COMMAND} {section}")
@@ -322,22 +250,12 @@ def load() -> None:
     write_figures("cost", [figure("load_2m_pins_s", large["seconds"], "s", 20.0, "load")], {"load_2m_pins": large})
 
 
-def mutations() -> None:
-    """10,000 mutations of each format."""
-    text, plc, small = small_design()
-    outcome = {
-        "protobuf": fuzz(text, read_netlist, 10_000, 0, ".pb.txt"),
-        "plc": fuzz(plc, lambda path: read_plc_and_header(path, small), 10_000, 0, ".plc"),
-    }
-    write_figures("cost", [], {"fuzzed": outcome})
-
-
 def precision() -> None:
     """Errors of the JAX forms and the gap of the smooth cost."""
     write_figures("cost", [], {"max_abs_error": jax_errors()})
 
 
-SECTIONS = (exactness, full, moves, load, batched, mutations, precision)
+SECTIONS = (exactness, full, moves, load, batched, precision)
 
 
 def main() -> None:

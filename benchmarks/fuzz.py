@@ -18,13 +18,15 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.cost import read_plc_and_header, small_design
+from benchmarks.cost import write_large
 from benchmarks.results import Figure, write_figures
 from placer.formats.bookshelf import read_bookshelf
 from placer.formats.def_ import read_def
 from placer.formats.def_netlist import to_netlist
 from placer.formats.lef import read_lef
+from placer.formats.plc import read_header, read_plc
 from placer.formats.protobuf import read_netlist
+from placer.netlist import Netlist
 
 COMMAND = "python -m benchmarks.fuzz"
 MUTATIONS = 10_000
@@ -149,6 +151,29 @@ def fuzz_bookshelf(count: int, seed: int) -> Outcome:
         for i, name in enumerate(files)
     ]
     return Outcome(sum(o.accepted for o in each), sum(o.refused for o in each), max(o.slowest_s for o in each))
+
+
+def small_design() -> tuple[bytes, bytes, Netlist]:
+    """A small netlist's text, a placement of it, and the netlist, for fuzzing."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "small.pb.txt"
+        write_large(path, 2000)
+        text = b"\n".join(path.read_bytes().split(b"\n")[:900])
+        text = text[: text.rindex(b"node {")]
+        names = [line.split(b'"')[1] for line in text.split(b"\n") if b"  name:" in line]
+        known = {name for name in names if b"/" in name}
+        kept = [k for k in text.split(b"\n") if b"  input:" not in k or k.split(b'"')[1] in known]
+        path.write_bytes(b"\n".join(kept))
+        netlist, _ = read_netlist(path)
+        text = path.read_bytes()
+    plc = b"# Columns : 4  Rows : 5\n# Width : 100.5  Height : 90\n# Smoothing factor : 2\n"
+    return text, plc + b"0 12.5 14.25 N 0\n", netlist
+
+
+def read_plc_and_header(path: Path, netlist: Netlist) -> None:
+    """Read all of a ``.plc`` file."""
+    read_plc(path, netlist)
+    read_header(path)
 
 
 def fuzz_protobuf(count: int, seed: int) -> Outcome:

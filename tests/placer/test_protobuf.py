@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.cost import fuzz, read_plc_and_header, small_design
 from placer.formats.plc import PlcHeader, load_design, read_canvas, read_header, read_plc, write_plc
 from placer.formats.protobuf import read_netlist, write_netlist
 from placer.netlist import Canvas, InputError, Netlist, NodeKind, Placement
@@ -295,11 +294,3 @@ def test_header_must_give_the_canvas(tmp_path: Path) -> None:
     path.write_text("# Columns : 0  Rows : 2\n# Width : 9  Height : 9\n")
     with pytest.raises(InputError, match="expected a columns above 0"):
         read_canvas(path)
-
-
-def test_mutated_files_are_read_or_refused_in_one_line() -> None:
-    text, plc, netlist = small_design()
-    outcome = fuzz(text, read_netlist, 300, 1, ".pb.txt")
-    assert outcome["refused"] > 100
-    outcome = fuzz(plc, lambda path: read_plc_and_header(path, netlist), 300, 1, ".plc")
-    assert outcome["refused"] > 50
