@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from placer import cost_kernels
+from placer import cost_kernels, cost_terms
 from placer.cost_state import AREA_SCALE, CELL_H, CELL_W, COLUMNS, DENSITY, ROWS, CostState, build_state
 from placer.netlist import InputError, Netlist, Placement
 
@@ -51,7 +51,7 @@ class CostModel:
     def evaluate(self, placement: Placement) -> ProxyCost:
         """The cost of a placement, legal or not; raises InputError where a position is not a place near the canvas."""
         load(self._state, self.netlist, placement)
-        return ProxyCost(*cost_kernels.parts(self._state))
+        return ProxyCost(*cost_terms.parts(self._state))
 
     def maps(self, placement: Placement) -> GridMaps:
         """The density and congestion of each grid cell; raises InputError as ``evaluate`` does."""
@@ -79,7 +79,7 @@ def load(state: CostState, netlist: Netlist, placement: Placement) -> None:
 def grid_maps(state: Any) -> GridMaps:
     """The maps of a state's placement."""
     rows, columns = int(state.counters[ROWS]), int(state.counters[COLUMNS])
-    cost_kernels.congestion_maps(state)
+    cost_terms.congestion_maps(state)
     cells = rows * columns
     cell_area = state.scalars[AREA_SCALE] * state.scalars[CELL_W] * state.scalars[CELL_H]
     density = state.maps[DENSITY] / cell_area

@@ -43,7 +43,7 @@ COUNTERS = 12
 
 
 class CostState(NamedTuple):
-    """Everything that the compiled kernels of ``cost_kernels`` read and write: a tuple of arrays."""
+    """Everything that the compiled kernels read and write: a tuple of arrays."""
 
     # The netlist, never written.
     half: NDArray[np.float64]  # [N, 2] um, half of width and height; 0 for nodes without area in the cost
@@ -92,7 +92,7 @@ def build_state(netlist: Netlist, weights: tuple[float, float, float] = (1.0, 0.
     """The state of a netlist with all nodes at the origin; ``cost_kernels.rebuild`` places them.
 
     Args:
-        weights: of wirelength, density and congestion in ``cost_kernels.cost``.
+        weights: of wirelength, density and congestion in ``cost_terms.cost``.
     """
     canvas, kind = netlist.canvas, netlist.node_kind
     nodes = len(netlist.node_names)

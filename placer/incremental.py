@@ -1,8 +1,8 @@
 """The proxy cost kept up to date while macros move, swap and turn, on the CPU.
 
 For optimisers written in Python there is ``IncrementalCost``. A compiled one (a numba function) takes
-``IncrementalCost.state`` and calls ``apply_move``, ``cost``, ``parts``, ``commit`` and ``undo`` of ``cost_kernels``
-in its own loop; these are also exported here.
+``IncrementalCost.state`` and calls ``apply_move``, ``commit`` and ``undo`` of
+``cost_kernels``, and ``cost`` and ``parts`` of ``cost_terms``, in its own loop; these are also exported here.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from placer.cost import GridMaps, ProxyCost, grid_maps, load
-from placer.cost_kernels import apply_move, commit, cost, parts, rebuild, undo
+from placer.cost_kernels import apply_move, commit, rebuild, undo
 from placer.cost_state import CostState, build_state
+from placer.cost_terms import cost, parts
 from placer.netlist import Netlist, Placement
 
 __all__ = ["CostState", "IncrementalCost", "apply_move", "commit", "cost", "parts", "rebuild", "undo"]

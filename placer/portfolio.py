@@ -22,13 +22,13 @@ from placer.legality import violations
 from placer.netlist import Netlist, Placement
 from placer.search import Budget, Chain, Progress, Rules
 
-RACE_SHARE, COOLING_SHARE = 0.06, 0.84
+RACE_SHARE, COOLING_SHARE = 0.04, 0.94
 """Shares of the budget that the race takes, and that are spent when the long cooling ends."""
 
-REFINEMENTS = 12
+REFINEMENTS = 10
 """Runs that the rest is cut into."""
 
-HOT, COLD = 2e-4, 1e-6
+HOT, COLD = 1.5e-4, 1e-6
 """Temperatures of the long cooling."""
 
 CURIOSITY = 0.5

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from placer.cost_kernels import apply_move, commit, cost, undo
+from placer.cost_kernels import apply_move, commit, undo
 from placer.cost_state import CELL_H, CELL_W
+from placer.cost_terms import cost
 from placer.proposals import at_pin, bell, below, clash, inside, overlap, pushed, uniform
 
 ACTIONS = (
