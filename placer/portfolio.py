@@ -10,10 +10,11 @@ a design.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from placer.analytical import place_macros
 from placer.baselines.force_directed import force_directed
 from placer.baselines.random_legal import random_legal
 from placer.cost import ProxyCost
@@ -23,7 +24,10 @@ from placer.netlist import Netlist, Placement
 from placer.search import Budget, Chain, Progress, Rules
 
 RACE_SHARE, COOLING_SHARE = 0.04, 0.94
-"""Shares of the budget that the race takes, and that are spent when the long cooling ends."""
+"""Shares of the budget that the race's annealing takes, and that are spent when the long cooling ends."""
+
+ANALYTICAL_FROM_S, ANALYTICAL_FROM_MOVES = 120.0, 3_000_000
+"""Budgets from which an analytical start is worth the time that it takes itself."""
 
 REFINEMENTS = 10
 """Runs that the rest is cut into."""
@@ -100,22 +104,26 @@ def place_auto(
         Infeasible: no legal placement was found.
     """
     rules = rules or Rules()
-    random = [random_legal(netlist, initial, seed + k, rules.halo) for k in range(2)]
-    entrants = [(f"random {k}", force_directed(netlist, _legal(netlist, p, rules))) for k, p in enumerate(random)]
-    entrants += [(name, _legal(netlist, p, rules)) for name, p in starts]
+    drawn = random_legal(netlist, initial, seed, rules.halo)
     searches = [
-        Chain(netlist, entrants[0][1], seed + k, rules, weights, callback=callback if k == 0 else None)
+        Chain(netlist, _legal(netlist, drawn, rules), seed + k, rules, weights, callback=callback if k == 0 else None)
         for k in range(chains)
     ]
     for chain in searches:
         chain.prepare()
     budget = Budget(seconds, moves)
+    entrants: dict[str, Callable[[], Placement]] = {
+        "random": lambda: force_directed(netlist, searches[0].best_placement),
+        **{name: lambda p=p: _legal(netlist, p, rules) for name, p in starts},  # type: ignore[misc]
+    }
+    if seconds >= ANALYTICAL_FROM_S or (moves or 0) >= ANALYTICAL_FROM_MOVES:
+        entrants["analytical"] = lambda: _legal(netlist, place_macros(netlist, initial, seed, rules.halo), rules)
     race = _race(searches[0], entrants, budget)
-    leader = searches[0].best_placement
+    leader, raced = searches[0].best_placement, searches[0].moves
 
     def search(chain: Chain) -> tuple[dict[str, float], dict[str, int]]:
         chain.restart(leader)
-        chain.moves = searches[0].moves if chain is not searches[0] else chain.moves
+        chain.moves = raced
         chain.anneal(budget, COOLING_SHARE, HOT, COLD)
         found = _refine(chain, budget)
         chain.finish(budget)
@@ -130,8 +138,8 @@ def place_auto(
         raise AssertionError(f"the search left the legal placements: {found[0]}")
     gains, runs = outcomes[winner]
     return Portfolio(
-        best.best_placement, best.best, best.cost.parts, sum(c.moves for c in searches), tuple(best.curve), race,
-        gains, runs,
+        best.best_placement, best.best, best.cost.parts, raced + sum(c.moves - raced for c in searches),
+        tuple(best.curve), race, gains, runs,
     )  # fmt: skip
 
 
@@ -139,12 +147,12 @@ def _legal(netlist: Netlist, placement: Placement, rules: Rules) -> Placement:
     return legalise(netlist, placement, rules.halo, rules.grid, rules.blockages, rules.fences)
 
 
-def _race(chain: Chain, entrants: Sequence[tuple[str, Placement]], budget: Budget) -> dict[str, float]:
+def _race(chain: Chain, entrants: Mapping[str, Callable[[], Placement]], budget: Budget) -> dict[str, float]:
     """Anneal each start for as long, one after the other; the chain's best placement is the winner's."""
     reached: dict[str, float] = {}
-    for k, (name, placement) in enumerate(entrants):
-        chain.restart(placement)
-        chain.anneal(budget, RACE_SHARE * (k + 1) / len(entrants), HOT / 2, HOT / 10)
+    for name, start in entrants.items():
+        chain.restart(start())
+        chain.anneal(budget, budget.spent(chain) + RACE_SHARE / len(entrants), HOT / 2, HOT / 10)
         reached[name] = chain.current
     return reached
 
