@@ -7,6 +7,7 @@ the median ratio over the *other* designs, so that no design's error is measured
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -101,5 +102,7 @@ def agreements(pairs: Sequence[Pair]) -> list[Agreement]:
 
 def _tau(pairs: Sequence[Pair], figure: str) -> float:
     """Kendall's tau-b of a figure over placements; not a number below two."""
+    if len(pairs) < 2:
+        return math.nan
     found = kendalltau([p.estimated[figure] for p in pairs], [p.routed[figure] for p in pairs])
     return float(found.statistic)

@@ -14,9 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from eda_adapters.floorplan import core_of, floorplan
+from eda_adapters.floorplan import core_of, floorplan, pin_positions
 from eda_adapters.gates import write_verilog
 from eda_adapters.openroad.design import PhysicalDesign, core_box, placed_macros, placed_ports
 from eda_adapters.openroad.flow import FlowResult, StageError, run_flow
@@ -28,6 +29,8 @@ from eda_adapters.openroad.scripts import NEEDED
 from eda_adapters.pdk import PdkError, load_pdk
 from eda_adapters.sram import SramMacro, generate_sram
 from eda_adapters.tool import ToolError
+from placer.formats.def_ import read_def
+from placer.formats.def_netlist import to_netlist
 from placer.formats.lef import LefLibrary, read_lef
 from placer.netlist import InputError, Netlist, NodeKind, Orientation, Placement
 from rtl.sram import SramShape
@@ -308,3 +311,16 @@ def test_recorded_metrics(shared: Path) -> None:
     assert own["grt__timing__setup__ws"] == pytest.approx(0.108, abs=1e-3)
     assert openroads["grt__hpwl_um"] == pytest.approx(494199, rel=1e-5)
     assert own["grt__design__instance__count__macros"] == 2
+
+
+def test_recorded_layout_has_the_recorded_wire_length(shared: Path) -> None:
+    """Half-perimeter wire length from the recorded DEF, our readers and the cells' LEF, against OpenROAD's own."""
+    runs = shared / "openroad_runs"
+    if not runs.is_dir():
+        pytest.skip(f"no recorded runs at {runs}")
+    design = read_def(runs / "gcd_grt.def")
+    cells = tuple(component for component in design.components if component.master != "TAPCELL_X1")
+    netlist, placement = to_netlist(replace(design, components=cells), read_lef(*PDK.lefs))
+    pins, start = pin_positions(netlist, placement)[netlist.net_pins], netlist.net_start[:-1]
+    length = (np.maximum.reduceat(pins, start) - np.minimum.reduceat(pins, start)).sum()
+    assert length == pytest.approx(read_metrics(runs / "gcd.json")["grt__hpwl_um"], rel=0.002)
