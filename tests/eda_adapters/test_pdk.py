@@ -11,6 +11,7 @@ import pytest
 
 from eda_adapters.pdk import Pdk, PdkError, check_pdk, known_pdks, load_pdk, read_pdk
 from eda_adapters.sram import generate_sram
+from eda_adapters.technology import RoutingRules
 from placer.formats.lef import read_lef
 from placer.netlist import InputError
 from rtl.sram import SramShape
@@ -101,6 +102,22 @@ def test_technologies_of_a_flow_scripts_tree(tmp_path: Path, monkeypatch: pytest
     assert not [finding for finding in check_pdk(read_pdk("asap7")) if finding.state == "missing"]
 
 
+def test_base_gives_what_a_file_leaves_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PDK_ROOT", "/pdks")
+    pdk = read_pdk("sky130")
+    assert pdk.tech_lef == Path("/pdks/sky130A/libs.ref/sky130_fd_sc_hd/techlef/sky130_fd_sc_hd__nom.tlef")
+    assert list(pdk.corners) == ["typical", "slow", "fast"]
+    assert pdk.site == "unithd"
+    assert pdk.layers["met3"].resistance == 0.166281
+    own = tmp_path / "own.toml"
+    own.write_text('base = "nangate45"\nname = "own"\n[routing]\nlowest = "metal2"\nhighest = "metal8"\n')
+    assert read_pdk(own).routing == RoutingRules("metal2", "metal8", "metal2", ())
+    assert read_pdk(own).buffer == read_pdk("nangate45").buffer
+    own.write_text('base = "tsmc7"\n')
+    with pytest.raises(PdkError, match=r"own\.toml: key base is 'tsmc7': expected one of asap7, nangate45"):
+        read_pdk(own)
+
+
 def test_packed_liberty(tmp_path: Path, text: str) -> None:
     available("nangate45")
     plain = load_pdk("nangate45").corner.liberty[0]
@@ -166,5 +183,5 @@ def test_broken_description(tmp_path: Path, text: str, old: str, new: str, messa
 
 
 def test_unknown_name() -> None:
-    with pytest.raises(PdkError, match=r"no PDK sky1300.*asap7, nangate45, osu018, sky130hd"):
+    with pytest.raises(PdkError, match=r"no PDK sky1300.*asap7, nangate45, osu018, sky130, sky130hd"):
         load_pdk("sky1300")
