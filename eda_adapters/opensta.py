@@ -18,6 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from eda_adapters.liberty_syntax import liberty_text
 from eda_adapters.technology import Pdk
 from eda_adapters.tool import ToolRun, find_tool, run_tool
 
@@ -86,7 +87,8 @@ def time_design(
     result = out_dir / "sta.json"
     result.unlink(missing_ok=True)
     (out_dir / "constraints.sdc").write_text(constraints(pdk, period, clock))
-    script = _script(_design(verilog, top, liberty, out_dir / "constraints.sdc", spef) + _REPORT, result)
+    plain = [_unpacked(path, out_dir) for path in liberty]
+    script = _script(_design(verilog, top, plain, out_dir / "constraints.sdc", spef) + _REPORT, result)
     run = run_script(script, out_dir, "sta")
     refuse_complaints(run, verilog, spef)
     found = read_result(run, result)
@@ -192,6 +194,15 @@ def _design(verilog: Path, top: str, liberty: Sequence[Path], sdc: Path, spef: P
     if spef is not None:
         lines.append(f"read_spef {{{spef}}}")
     return "\n".join(lines) + "\n"
+
+
+def _unpacked(liberty: Path, folder: Path) -> Path:
+    """A Liberty file as OpenSTA 2.0 reads it: unpacked, in ``folder`` where it had to be."""
+    if liberty.suffix != ".gz":
+        return liberty
+    plain = folder / liberty.stem
+    plain.write_text(liberty_text(liberty))
+    return plain
 
 
 def _script(commands: str, result: Path) -> str:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from eda_adapters.floorplan import floorplan
 from eda_adapters.foreign import library_macros, read_verilog
 from eda_adapters.gates import NetlistError
+from eda_adapters.implement import implement
 from eda_adapters.pdk import load_pdk
 from eda_adapters.tool import ToolError
+from placer.formats.lef import read_lef
 from placer.netlist import InputError
 
 pytestmark = pytest.mark.eda
@@ -82,3 +86,19 @@ def test_what_is_wrong_is_named(macros: tuple, tmp_path: Path) -> None:
         read_verilog([source], "top", PDK, macros, tmp_path / "out")
     with pytest.raises(InputError, match=r"expected fakeram45_1x1\.lef"):
         library_macros(tmp_path, ["fakeram45_1x1"])
+
+
+def test_asap7_whose_library_is_packed_and_in_picoseconds(tmp_path: Path) -> None:
+    """A multiplier and adder of 8 bits between registers at 7 nm: below a nanosecond, above a hundred picoseconds."""
+    if not os.environ.get("ORFS_ROOT"):
+        pytest.skip("ORFS_ROOT is not set")
+    pdk = load_pdk("asap7")
+    (tmp_path / "mac.v").write_text(
+        "module mac (input clk, input [7:0] a, b, output reg [15:0] y);\n  reg [7:0] p, q;\n"
+        "  always @(posedge clk) begin p <= a; q <= b; y <= p * q + y; end\nendmodule\n"
+    )
+    gates = read_verilog([tmp_path / "mac.v"], "mac", pdk, [], tmp_path / "out", period_ns=0.5)
+    netlist, start = floorplan(gates, read_lef(*pdk.lefs), pdk)
+    ppa = implement(gates, netlist, start, pdk, [], 0.5, tmp_path / "ppa")
+    assert 0.1 < ppa.metrics["finish__timing__setup__min_period"] < 1.0
+    assert 1e-6 < ppa.metrics["finish__power__total"] < 1e-2

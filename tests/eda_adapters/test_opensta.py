@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from pathlib import Path
 
@@ -47,6 +48,15 @@ def test_longer_wires_make_slack_worse(tmp_path: Path) -> None:
     )
     assert list(results[0].path_arrival) == sorted(results[0].path_arrival)
     assert results[0].tool.startswith("OpenSTA ")
+
+
+def test_packing_of_the_liberty_does_not_matter(tmp_path: Path) -> None:
+    plain = timed(tmp_path, 300.0)
+    pdk = load_pdk("nangate45")
+    packed = tmp_path / "cells.lib.gz"
+    packed.write_bytes(gzip.compress(pdk.corner.liberty[0].read_bytes()))
+    again = time_design(tmp_path / "a.v", "tiny", tmp_path / "a.spef", [packed], pdk, 1.0, tmp_path / "out")
+    assert again.path_arrival == plain.path_arrival
 
 
 def test_shortest_period_makes_the_slack_zero(tmp_path: Path) -> None:
