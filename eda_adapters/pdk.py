@@ -104,6 +104,7 @@ def _pdk(top: TomlTable) -> Pdk:
         tech_lef=files.file("tech_lef"),
         cell_lef=files.files("cell_lef"),
         verilog=files.files("verilog") if files.has("verilog") else (),
+        extraction_rules=files.file("extraction_rules") if files.has("extraction_rules") else None,
         corners=corners,
         site=floorplan.text("site"),
         dbu_per_micron=int(floorplan.number("dbu_per_micron")),

@@ -61,7 +61,8 @@ def check_pdk(pdk: Pdk) -> list[Finding]:
 def _files(pdk: Pdk) -> list[tuple[str, tuple[Path, ...]]]:
     corners = [(f"corners.{corner.name}.liberty", corner.liberty) for corner in pdk.corners.values()]
     lefs = [("files.tech_lef", (pdk.tech_lef,)), ("files.cell_lef", pdk.cell_lef)]
-    return [*lefs, ("files.verilog", pdk.verilog), *corners]
+    rules = (pdk.extraction_rules,) if pdk.extraction_rules else ()
+    return [*lefs, ("files.verilog", pdk.verilog), ("files.extraction_rules", rules), *corners]
 
 
 def _used_layers(pdk: Pdk) -> list[tuple[str, str]]:
@@ -106,6 +107,11 @@ def _costs(pdk: Pdk) -> list[tuple[str, bool, str]]:
         ("cells.clock_buffer", not pdk.clock_buffer, "the clock is taken to be ideal"),
         ("files.verilog", not pdk.verilog, "the mapped gates cannot be simulated"),
         ("routing", not pdk.routing, "OpenROAD cannot be used, only the embedded flow"),
+        (
+            "files.extraction_rules",
+            not pdk.extraction_rules,
+            "wires routed in detail get the parasitics of the global route",
+        ),
         ("power_grid", not pdk.power_grid, "OpenROAD builds no power grid, and its wires take no room from the router"),
         ("sram", not pdk.sram, "no SRAM macros can be generated, so no accelerator built"),
         (

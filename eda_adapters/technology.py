@@ -127,6 +127,7 @@ class Pdk:
     tech_lef: Path
     cell_lef: tuple[Path, ...]
     verilog: tuple[Path, ...]
+    extraction_rules: Path | None  # of OpenROAD's extraction (OpenRCX), for wires that are routed in detail
     corners: Mapping[str, Corner]  # by name; the first is the default
     site: str
     dbu_per_micron: int

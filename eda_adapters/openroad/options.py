@@ -16,7 +16,7 @@ class FlowOptions:
 
     Attributes:
         stop_at: the last stage to run, one of STAGES.
-        detailed_route: whether wires are routed in detail, and parasitics extracted from them.
+        detailed_route: whether wires are routed in detail; their parasitics are extracted if the technology has rules.
         openroad_macros: OpenROAD's own macro placer instead of the design's positions: the baseline.
         halo: um left and right, below and above of a macro, that OpenROAD's macro placer keeps free.
         cell_halo: um free of rows around each macro, likewise.

@@ -57,7 +57,7 @@ def inputs(flow: Flow, before: str | None) -> list[Path]:
     """The files that a stage reads: those that its script names."""
     design = flow.design
     found = [REPORT, *design.liberty]
-    found += [design.activity] if design.activity else []
+    found += [path for path in (design.activity, flow.pdk.extraction_rules) if path]
     if before is None:
         return [*found, *design.lefs, design.verilog, design.sdc]
     return found
@@ -257,7 +257,16 @@ def _detailedroute(flow: Flow) -> list[str]:
 
 
 def _finish(flow: Flow) -> list[str]:
-    return [*_routing(flow.pdk), "estimate_parasitics -global_routing", "chiploop_write_path path.txt"]
+    rules = flow.pdk.extraction_rules
+    parasitics = ["estimate_parasitics -global_routing"]
+    if rules and "detailedroute" in flow.options.stages():
+        parasitics = [
+            "define_process_corner -ext_model_index 0 X",
+            f"extract_parasitics -ext_model_file {{{rules}}}",
+            "write_spef finish.spef",
+            "read_spef finish.spef",
+        ]
+    return [*_routing(flow.pdk), *parasitics, "chiploop_write_path path.txt"]
 
 
 def _routing(pdk: Pdk) -> list[str]:

@@ -297,6 +297,20 @@ def test_options_out_of_range() -> None:
         FlowOptions(density=1.5)
 
 
+def test_detailed_route_is_extracted_where_there_are_rules(
+    openroad: Path, case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FAKE_OPENROAD", raising=False)
+    rules = tmp_path / "rcx.rules"
+    rules.write_text("Extraction Rules for OpenRCX\n")
+    options = FlowOptions(detailed_route=True)
+    for chosen, wanted in ((rules, f"extract_parasitics -ext_model_file {{{rules}}}"), (None, "-global_routing")):
+        pdk = replace(PDK, extraction_rules=chosen)
+        result = run_flow(case.design, case.library, pdk, tmp_path / "run", options)
+        assert result.stages[-2:] == ("detailedroute", "finish")
+        assert wanted in (tmp_path / "run" / "finish.tcl").read_text()
+
+
 def test_recorded_metrics(shared: Path) -> None:
     """Recorded runs of v2.0-22532: the figures of the notes that came with them, read from their metrics files."""
     runs = shared / "openroad_runs"

@@ -84,7 +84,7 @@ def test_own_technology_takes_one_file(tmp_path: Path) -> None:
     pdk = loaded(tmp_path, text)
     assert pdk.corner.liberty == (Path(OSU035 + ".lib"),)
     absent = {finding.key for finding in check_pdk(pdk) if finding.state == "absent"}
-    assert absent == {"cells.tie_high", "cells.tap", "power_grid", "corners"}
+    assert absent == {"cells.tie_high", "cells.tap", "files.extraction_rules", "power_grid", "corners"}
     sram = generate_sram(SramShape(64, 32), pdk, tmp_path)
     assert read_lef(*pdk.lefs, sram.lef).macros[sram.name].width > 100
 
