@@ -162,7 +162,7 @@ def test_yosys_reads_the_verilog_back(mapped: Synthesis, tmp_path: Path) -> None
     script = tmp_path / "read.ys"
     boxes = mapped.json.parent / "black_boxes.v"
     script.write_text(f'read_verilog -lib "{boxes}"\nread_verilog "{mapped.verilog}"\nwrite_json again.json\n')
-    command, _ = synthesis._yosys()
+    command, _ = synthesis.yosys_command()
     subprocess.run([*command, "read.ys"], cwd=tmp_path, check=True, timeout=60, stdout=subprocess.DEVNULL)
     cells = read_liberty(*pdk.corner.liberty, *(sram.lib for sram in mapped.srams)).cells
     again = read_gates(tmp_path / "again.json", "history", cells)
