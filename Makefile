@@ -70,7 +70,7 @@ flow: setup ## one design from RTL to PPA: DESIGN=default
 
 ## ---- quality ----
 
-.PHONY: test lint format bench bench-loop bench-sim bench-cost bench-baselines bench-placement bench-rl clean
+.PHONY: test lint format bench bench-loop bench-sim bench-cost bench-baselines bench-placement bench-flat bench-rl clean
 test: setup ## run all tests
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
@@ -97,6 +97,9 @@ bench-baselines: setup ## measure the baseline placers (hours)
 
 bench-placement: setup ## measure the placements of the published netlists (hours); ARGS="ten minute": these only
 	@$(BIN)/python -m benchmarks.proxy $(ARGS)
+
+bench-flat: setup ## measure flat placement: ICCAD04 (CHIPLOOP_ICCAD04=folder) and growth to a million cells
+	@$(BIN)/python -m benchmarks.flat $(ARGS)
 
 bench-rl: setup ## measure the RL placer
 	@$(BIN)/python -m benchmarks.rl $(ARGS)

@@ -52,13 +52,19 @@ def machine() -> str:
     return f"{model}, {os.cpu_count()} cores"
 
 
+def read_results(file: str) -> dict[str, Any]:
+    """All that ``benchmarks/results/<file>.json`` holds; no figures where it is not there."""
+    path = RESULTS / f"{file}.json"
+    return dict(json.loads(path.read_text())) if path.exists() else {"figures": []}
+
+
 def write_figures(file: str, figures: Sequence[Figure], details: Mapping[str, Any] | None = None) -> Path:
     """Write ``benchmarks/results/<file>.json``: the figures and, beside them, what else is known.
 
     Figures of the same file that this run did not measure are kept as they are.
     """
     path = RESULTS / f"{file}.json"
-    old = json.loads(path.read_text()) if path.exists() else {"figures": []}
+    old = read_results(file)
     stamp = {"machine": machine(), "date": datetime.date.today().isoformat()}
     new = {f.name: asdict(f) | stamp for f in figures}
     kept = [f for f in old["figures"] if f["name"] not in new]

@@ -85,14 +85,24 @@ def place(
     lef: Annotated[list[Path] | None, typer.Option(help="technology and cells of a .def; may be repeated")] = None,
     halo: Annotated[float, typer.Option(min=0.0, help="um kept free on each side of each hard macro")] = 0.0,
     seed: Annotated[int, typer.Option(help="of everything random")] = 0,
+    flat: Annotated[bool, typer.Option("--flat", help="place the standard cells of a .aux too, in its rows")] = False,
     out: Annotated[Path | None, typer.Option(help="folder for the results [default: runs/place/METHOD]")] = None,
 ) -> None:
     """Place the macros of a netlist; writes .plc (DEF, Bookshelf where it came so), JSON, pictures of cost and maps.
+
+    With --flat the standard cells are placed too, legally, by the analytical placer; that takes what time it takes.
 
     Example: [bold]chiploop place netlist.pb.txt.gz --method auto --time 60[/bold]
     """
     from loop.placing import Effort, place_netlist
 
+    if flat:
+        from loop.flat import place_flat_design
+
+        folder = out or Path("runs/place/flat")
+        found = place_flat_design(netlist, folder, seed)
+        console.print(f"wirelength {found['hpwl_um']:.6g} um, legal, after {found['seconds']:.1f} s; in {folder}")
+        return
     folder = out or Path("runs/place") / method
     result = place_netlist(netlist, plc, lef or (), method, Effort(time, moves, seed, halo), folder, console)
     parts = ", ".join(f"{name} {result[name]:.4f}" for name in ("wirelength", "density", "congestion"))

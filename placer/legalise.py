@@ -112,7 +112,7 @@ def legalise(
         position = placement.position.copy()
         position[movable] = centres_of(netlist, movable, packing, corner, scale)
         if grid is not None:
-            position = _settle(netlist, position, hard, halo, edge_halo)
+            position = settle(netlist, position, hard, halo, edge_halo)
         result = Placement(position, placement.orientation)
         left = violations(netlist, result, grid=grid, **rules)  # type: ignore[arg-type]
         if not left:
@@ -183,7 +183,7 @@ def centres_of(netlist: Netlist, movable: IntArray, packing: Packing, corner: In
     return np.asarray((2 * corner + packing.size) * (scale.unit / 2), np.float64)  # exact: a power of two
 
 
-def _settle(netlist: Netlist, position: FloatArray, hard: IntArray, halo: float, edge_halo: bool) -> FloatArray:
+def settle(netlist: Netlist, position: FloatArray, hard: IntArray, halo: float, edge_halo: bool) -> FloatArray:
     """Move macros that abut on a manufacturing grid by last bits until doubles see no overlap, in a copy."""
     position = position.copy()
     margin = halo if edge_halo else 0.0

@@ -40,7 +40,8 @@ def draw_placement(
     """Write a picture of a placement.
 
     Hard macros are blue with their name and a dark corner, the lower left one of orientation N; fixed macros are
-    grey; soft macros translucent orange; ports green dots; the heaviest nets as stars from their drivers.
+    grey; soft macros and standard cells translucent orange; ports green dots; the heaviest nets as stars from their
+    drivers.
 
     Args:
         path: the PNG file; replaced at once.
@@ -50,7 +51,8 @@ def draw_placement(
         names: whether hard macros show the last part of their names where there is room.
     """
     figure, axes = _canvas(netlist, title or netlist.name)
-    soft, hard, ports = (netlist.nodes(kind) for kind in (NodeKind.SOFT, NodeKind.HARD, NodeKind.PORT))
+    hard, ports = netlist.nodes(NodeKind.HARD), netlist.nodes(NodeKind.PORT)
+    soft = np.concatenate([netlist.nodes(NodeKind.SOFT), netlist.nodes(NodeKind.CELL)])
     _rectangles(axes, netlist, placement, soft, facecolor=SOFT_FACE, edgecolor="none", alpha=0.35)
     still = netlist.node_fixed[hard]
     for nodes, face in ((hard[~still], HARD_FACE), (hard[still], FIXED_FACE)):

@@ -179,7 +179,7 @@ def needed_pairs(related: BoolArray, order: Int64Array, movable: int) -> Int64Ar
 
 
 def least_movement(
-    pairs: Int64Array, size: Int64Array, goal: Int64Array, low: Int64Array, high: Int64Array
+    pairs: Int64Array, size: Int64Array, goal: NDArray[np.float64], low: Int64Array, high: Int64Array
 ) -> NDArray[np.float64]:
     """Minimise the summed ``|x - goal|`` with ``x[lower] + size[lower] <= x[upper]`` and ranges, by HiGHS.
 
@@ -218,13 +218,16 @@ def least_movement(
     return np.asarray(solver.getSolution().col_value[:total]) * scale
 
 
-def compact(packing: Packing, position: Int64Array, rounds: int = 0) -> Int64Array | None:
+def compact(
+    packing: Packing, position: Int64Array, rounds: int = 0, pitch: tuple[int, int] = (1, 1)
+) -> Int64Array | None:
     """The least movement that keeps the relative order of ``position``.
 
     Args:
         packing: the rectangles and their targets.
         position: lower left corners that say the order, [M, 2]; may overlap when ``rounds`` is positive.
         rounds: how many pairs the repair may move between the graphs.
+        pitch: corners lie on multiples of it in x and in y; so must sizes, ranges and obstacles.
 
     Returns:
         Legal corners [M, 2]; None when the order cannot be made legal.
@@ -237,15 +240,16 @@ def compact(packing: Packing, position: Int64Array, rounds: int = 0) -> Int64Arr
         return None
     result = np.empty_like(position)
     for d, (related, order) in enumerate(((in_x, order_x), (~in_x, order_y))):
-        least, most = earliest_latest(related, order, size[:, d], low[:, d], high[:, d], movable)
+        sizes, lows, highs = size[:, d] // pitch[d], low[:, d] // pitch[d], high[:, d] // pitch[d]
+        least, most = earliest_latest(related, order, sizes, lows, highs, movable)
         if (least > most).any():
             return None
-        solved = least_movement(needed_pairs(related, order, movable), size[:, d], goal[:, d], low[:, d], high[:, d])
-        start = np.clip(np.round(solved), low[:, d], high[:, d]).astype(np.int64)
-        start[movable:] = low[movable:, d]
+        solved = least_movement(needed_pairs(related, order, movable), sizes, goal[:, d] / pitch[d], lows, highs)
+        start = np.clip(np.round(solved), lows, highs).astype(np.int64)
+        start[movable:] = lows[movable:]
         # Rounding and tolerance may leave small overlaps: push up along the order, but never past ``most``.
-        pushed, _ = earliest_latest(related, order, size[:, d], start, high[:, d], movable)
-        result[:, d] = np.minimum(pushed, most)[:movable]
+        pushed, _ = earliest_latest(related, order, sizes, start, highs, movable)
+        result[:, d] = np.minimum(pushed, most)[:movable] * pitch[d]
     return result
 
 

@@ -26,46 +26,44 @@ def density_gradient(system: System, position: Array) -> tuple[Array, Array]:
     Returns:
         Gradient [B, 2]; the share of the movable area that lies above the target density (fillers not counted).
     """
-    index, share = _stencil(system, position)  # [S, 9], [S, 9]
+    index, share = _stencil(system, position)  # [9, S], [9, S]
     across, up = _overlaps(system, position)  # [K, X], [K, Y]
     bins = system.columns * system.rows
     n = system.real_pieces
 
     def spread(begin: int, end: int | None) -> Array:
         flat = jnp.zeros(bins, position.dtype)
-        return flat.at[index[begin:end].ravel()].add(share[begin:end].ravel(), mode="promise_in_bounds")
+        return flat.at[index[:, begin:end].ravel()].add(share[:, begin:end].ravel(), mode="promise_in_bounds")
 
     blocks = (across * system.block_weight[:, None]).T @ up
     bodies = spread(0, n).reshape(system.columns, system.rows) + blocks
-    field_x, field_y = field(bodies + spread(n, None).reshape(bodies.shape), system.span)
-
-    both = jnp.stack([field_x.ravel(), field_y.ravel()], 1)  # [X Y, 2]
-    force = (both[index] * share[:, :, None]).sum(1)  # [S, 2]
-    total = jnp.zeros_like(position).at[system.owner].add(force, mode="promise_in_bounds")
-    pushed = [system.block_weight * ((across @ f) * up).sum(1) for f in (field_x, field_y)]
-    total = total.at[system.block].add(jnp.stack(pushed, 1), mode="promise_in_bounds")
+    pushes = []
+    for force in field(bodies + spread(n, None).reshape(bodies.shape), system.span):
+        on_pieces = (force.ravel()[index] * share).sum(0)  # [S]
+        push = jnp.zeros(len(position), position.dtype).at[system.owner].add(on_pieces, mode="promise_in_bounds")
+        on_blocks = system.block_weight * ((across @ force) * up).sum(1)  # [K]
+        pushes.append(push.at[system.block].add(on_blocks, mode="promise_in_bounds"))
     area = system.cell[0] * system.cell[1]
     movable = jnp.sum(jnp.where(system.movable & (system.pins > 0), system.charge, 0.0))
     overflow = jnp.sum(jnp.maximum(bodies - system.target, 0.0)) * area / jnp.maximum(movable, area)
-    return -total * area, overflow
+    return -jnp.stack(pushes, 1) * area, overflow
 
 
 def _stencil(system: System, position: Array) -> tuple[Array, Array]:
-    """Bins that each piece touches and its density in them, [S, 9] each."""
-    centre = position[system.owner].at[:, 0].add(system.shift)
-    half = system.piece_half
-    centre = jnp.clip(centre, half, system.span - half)
-    count = jnp.array([system.columns, system.rows])
-    low, high = (centre - half) / system.cell, (centre + half) / system.cell
-    first = jnp.clip(jnp.floor(low), 0, count - 1)
-    steps = jnp.arange(REACH, dtype=position.dtype)[:, None, None]
-    line = first + steps  # [3, S, 2]
-    overlap = jnp.maximum(jnp.minimum(high, line + 1) - jnp.maximum(low, line), 0.0)
-    bin_ = jnp.minimum(line.astype(jnp.int32), count - 1)
-    index = bin_[:, None, :, 0] * system.rows + bin_[None, :, :, 1]  # [3, 3, S]
-    share = overlap[:, None, :, 0] * overlap[None, :, :, 1] * system.piece_weight
-    flat = REACH * REACH
-    return index.reshape(flat, -1).T, share.reshape(flat, -1).T
+    """Bins that each piece touches and its density in them, [9, S] each."""
+    lines, overlaps = [], []
+    for axis, count in enumerate((system.columns, system.rows)):
+        half, cell = system.piece_half[:, axis], system.cell[axis]
+        centre = position[:, axis][system.owner] + (system.shift if axis == 0 else 0.0)
+        centre = jnp.clip(centre, half, system.span[axis] - half)
+        low, high = (centre - half) / cell, (centre + half) / cell
+        first = jnp.clip(jnp.floor(low), 0, count - 1)
+        steps = [first + k for k in range(REACH)]
+        lines.append([jnp.minimum(line.astype(jnp.int32), count - 1) for line in steps])
+        overlaps.append([jnp.maximum(jnp.minimum(high, line + 1) - jnp.maximum(low, line), 0.0) for line in steps])
+    index = jnp.stack([x * system.rows + y for x in lines[0] for y in lines[1]])
+    share = jnp.stack([x * y * system.piece_weight for x in overlaps[0] for y in overlaps[1]])
+    return index, share
 
 
 def _overlaps(system: System, position: Array) -> tuple[Array, Array]:

@@ -19,13 +19,14 @@ from placer.analytical.wirelength import wirelength
 
 MOST_BACKTRACKS = 10
 FIRST_MOVE = 0.1  # of a bin: the first step is short, later ones are predicted
-FIRST_WEIGHT = 8e-5  # of the density, where the two gradients' norms would be equal at 1
+FIRST_WEIGHT = 4e-3  # of the density, where the two gradients' norms would be equal at 1
 
 
 class Schedule(NamedTuple):
     """When to stop and how fast the density's weight grows."""
 
     overflow: float | Array = 0.07  # stop below it
+    fewest: int | Array = 0  # iterations before that
     iterations: int | Array = 1500  # stop after them
     least: float | Array = 0.95  # factors on the density's weight per iteration
     most: float | Array = 1.05
@@ -45,7 +46,7 @@ class State(NamedTuple):
     weight: Array  # [] of the density
     length: Array  # [] half-perimeter wirelength at ``ahead``
     overflow: Array  # []
-    iteration: Array  # []
+    iteration: Array  # [] accepted steps; -1 before the first evaluation
 
 
 def smoothing(system: System, overflow: Array) -> Array:
@@ -61,9 +62,8 @@ def gradients(system: System, position: Array, gamma: Array) -> tuple[Array, Arr
     return jnp.where(still, pull, 0.0), jnp.where(still, push, 0.0), length, overflow
 
 
-@jax.jit
-def begin(system: System, position: Array, share: float | Array = FIRST_WEIGHT, overflow: float | Array = 1.0) -> State:
-    """The state before the first iteration.
+def begin(system: System, position: Array, share: float = FIRST_WEIGHT, overflow: float = 1.0) -> State:
+    """The state before the first evaluation of the gradients.
 
     Args:
         system: what is placed.
@@ -71,12 +71,9 @@ def begin(system: System, position: Array, share: float | Array = FIRST_WEIGHT, 
         share: the density's weight, where 1 makes the two gradients equally large.
         overflow: about that of ``position``.
     """
-    pull, push, length, overflow = gradients(system, position, smoothing(system, jnp.asarray(overflow)))
-    weight = share * jnp.sum(jnp.abs(pull)) / jnp.maximum(jnp.sum(jnp.abs(push)), 1e-20)
-    slope = _direction(system, pull, push, weight)
-    step = FIRST_MOVE * system.cell.min() / jnp.maximum(jnp.abs(slope).max(), 1e-20)
-    one, none = jnp.ones(()), jnp.zeros((), jnp.int32)
-    return State(position, position, pull, push, one, step, none, weight, length, overflow, none)
+    still, zero, none = jnp.zeros_like(position), jnp.zeros(()), jnp.zeros((), jnp.int32)
+    weight, crowd = jnp.asarray(share, position.dtype), jnp.asarray(overflow, position.dtype)
+    return State(position, position, still, still, zero + 1, zero, none, weight, zero, crowd, none - 1)
 
 
 @jax.jit
@@ -85,7 +82,8 @@ def run(system: System, state: State, schedule: Schedule) -> State:
 
     def unfinished(state: State) -> Array:
         healthy = jnp.isfinite(state.length)
-        return (state.overflow > schedule.overflow) & (state.iteration < schedule.iterations) & healthy
+        crowded = (state.overflow > schedule.overflow) | (state.iteration < jnp.maximum(schedule.fewest, 0))
+        return crowded & (state.iteration < schedule.iterations) & healthy
 
     return lax.while_loop(unfinished, partial(_attempt, system, schedule), state)
 
@@ -98,16 +96,28 @@ def _attempt(system: System, schedule: Schedule, state: State) -> State:
     position = _inside(system, state.ahead, state.ahead - state.step * slope)
     ahead = _inside(system, state.ahead, position + carry * (position - state.position))
     pull, push, length, overflow = gradients(system, ahead, smoothing(system, state.overflow))
-    step = _lipschitz_step(ahead - state.ahead, _direction(system, pull, push, state.weight) - slope)
+    moved, change = ahead - state.ahead, _direction(system, pull, push, state.weight) - slope
+    step = _lipschitz_step(moved, change)
+    if len(system.block):  # few among many bodies, but stiffer: a step that suits the others makes them swing
+        theirs = _lipschitz_step(moved[system.block], change[system.block])
+        step = jnp.minimum(step, jnp.where(theirs > 0, theirs, jnp.inf))  # 0 where they are all fixed
     growth = (length - state.length) / (schedule.reference * state.length + 1e-20)
-    factor = jnp.clip(schedule.most ** (1.0 - growth), schedule.least, schedule.most)
+    weight = state.weight * jnp.clip(schedule.most ** (1.0 - growth), schedule.least, schedule.most)
+
+    # The first evaluation moves nothing; it turns the weight from a share into what it is.
+    first = state.iteration < 0
+    balance = jnp.sum(jnp.abs(pull)) / jnp.maximum(jnp.sum(jnp.abs(push)), 1e-20)
+    steepest = jnp.abs(_direction(system, pull, push, state.weight * balance)).max()
+    weight = jnp.where(first, state.weight * balance, weight)
+    next_step = jnp.where(first, FIRST_MOVE * system.cell.min() / jnp.maximum(steepest, 1e-20), step)
+
     none, one = jnp.zeros((), jnp.int32), jnp.ones((), jnp.int32)
     done = State(
-        position, ahead, pull, push, momentum, step, none, state.weight * factor, length, overflow,
+        position, ahead, pull, push, jnp.where(first, 1.0, momentum), next_step, none, weight, length, overflow,
         state.iteration + one,
     )  # fmt: skip
     shorter = state._replace(step=step, tries=state.tries + one)
-    accepted = (step >= 0.95 * state.step) | (state.tries >= MOST_BACKTRACKS)
+    accepted = first | (step >= 0.95 * state.step) | (state.tries >= MOST_BACKTRACKS)
     return jax.tree.map(partial(jnp.where, accepted), done, shorter)
 
 

@@ -111,7 +111,7 @@ def system_of(
     side = size[middle].mean(0) if len(middle) else canvas / 100
     spare = target * (canvas.prod() - area[~movable & (area > 0)].sum())
     spare -= (area * np.where(hard, target, 1.0))[movable].sum()
-    fillers = int(np.clip(spare / side.prod(), 0, 4 * count + 1000))
+    fillers = round(float(np.clip(spare / side.prod(), 0, 4 * count + 1000)))
     if fillers:
         side = side * np.sqrt(max(spare, 0.0) / (fillers * side.prod()))
     columns, rows = bins or bins_of(canvas, float(area[small].mean()) if len(small) else canvas.prod() / 1e4)
@@ -203,7 +203,7 @@ def _nets(
     width = 2
     while lower < largest:
         chosen = np.flatnonzero((degree > lower) & (degree <= width))
-        lower, width = width, width + max(1, width // 2)
+        lower, width = width, width + 1 if width < 4 else 2 * width
         if not len(chosen):
             continue
         column = np.arange(lower)[:, None]

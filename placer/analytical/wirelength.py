@@ -21,21 +21,27 @@ def wirelength(system: System, position: Array, gamma: Array) -> tuple[Array, Ar
     Returns:
         Gradient [B, 2] (um per um), half-perimeter wirelength in um.
     """
-    gradient = jnp.zeros_like(position)
+    every = jnp.concatenate([ends.ravel() for ends in system.ends])
+    offsets = jnp.concatenate([o.reshape(-1, 2) for o in system.offsets])
+    places = jnp.stack([position[:, axis][every] + offsets[:, axis] for axis in range(2)])  # the long axis is last
     exact = jnp.zeros((), position.dtype)
-    for ends, offsets, real, weight in zip(system.ends, system.offsets, system.real, system.weights, strict=True):
-        at = position[ends] + offsets  # [D, M, 2]
-        top, bottom = at.max(0), at.min(0)
-        exact += jnp.sum((top - bottom) * weight[:, None])
-        mask = real[:, :, None]
-        pull = mask * (_slope(at, top, gamma, mask, 1.0) - _slope(at, bottom, gamma, mask, -1.0)) * weight[:, None]
-        gradient = gradient.at[ends.ravel()].add(pull.reshape(-1, 2), mode="promise_in_bounds")
-    return gradient, exact
+    pulls, begin = [], 0
+    for ends, real, weight in zip(system.ends, system.real, system.weights, strict=True):
+        at = places[:, begin : begin + ends.size].reshape(2, *ends.shape)  # [2, D, M]
+        begin += ends.size
+        top, bottom = at.max(1, keepdims=True), at.min(1, keepdims=True)
+        exact += jnp.sum((top - bottom) * weight)
+        pull = _slope(at, top, gamma, real, 1.0) - _slope(at, bottom, gamma, real, -1.0)
+        pulls.append((pull * weight).reshape(2, -1))
+    pull = jnp.concatenate(pulls, 1)
+    zero = jnp.zeros(len(position), position.dtype)
+    gradient = [zero.at[every].add(pull[axis], mode="promise_in_bounds") for axis in range(2)]
+    return jnp.stack(gradient, 1), exact
 
 
-def _slope(at: Array, extreme: Array, gamma: Array, mask: Array, sign: float) -> Array:
-    """Derivative of the weighted average of ends [D, M, 2] near their greatest (sign 1) or least (-1) one."""
-    share = jnp.exp(sign * (at - extreme) / gamma) * mask
-    total = share.sum(0)
-    average = extreme + (share * (at - extreme)).sum(0) / total
-    return share / total * (1.0 + sign * (at - average) / gamma)
+def _slope(at: Array, extreme: Array, gamma: Array, real: Array, sign: float) -> Array:
+    """Derivative of the weighted average of ends [2, D, M] near their greatest (sign 1) or least (-1) one."""
+    share = jnp.exp(sign * (at - extreme) / gamma) * real
+    scale = 1.0 / share.sum(1, keepdims=True)
+    average = extreme + (share * (at - extreme)).sum(1, keepdims=True) * scale
+    return share * scale * (1.0 + sign * (at - average) / gamma)

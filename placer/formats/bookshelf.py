@@ -93,7 +93,7 @@ def read_bookshelf(aux: str | Path) -> BookshelfDesign:
     columns, lines = (max(1, round(GRID * side / max(span))) for side in span.tolist())
     start, members = _drivers_first(nets, direction)
     netlist = Netlist(
-        name=aux.name.removesuffix(".aux"),
+        name=aux.name.removesuffix(".gz").removesuffix(".aux"),
         canvas=Canvas(float(span[0]), float(span[1]), columns, lines),
         node_names=tuple(names),
         node_kind=kind,

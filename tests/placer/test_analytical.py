@@ -11,7 +11,8 @@ import pytest
 
 from placer.analytical import place_macros
 from placer.analytical.electrostatics import cosines, density_gradient, field, sum_cosines, sum_sines
-from placer.analytical.global_placement import global_place, global_place_all
+from placer.analytical.global_placement import global_place, global_place_all, respread
+from placer.analytical.nesterov import Schedule
 from placer.analytical.system import half_perimeter, system_of
 from placer.analytical.wirelength import wirelength
 from placer.cost import CostModel
@@ -139,6 +140,10 @@ def test_frozen_nodes_stay():
     hard = netlist.node_kind == NodeKind.HARD
     result = global_place(netlist, placed, frozen=hard)
     assert np.array_equal(result.placement.position[hard], placed.position[hard])
+    assert result.length < 0.8 * half_perimeter(netlist, placed)  # the others did not
+    again = respread(netlist, result, result.placement, hard, schedule=Schedule(fewest=20))
+    assert again.iterations >= 20
+    assert again.length < 1.1 * result.length
 
 
 def test_more_than_the_canvas_holds_is_refused():
