@@ -16,6 +16,7 @@ from rtl.sram import SramShape, sram_model
 
 TOP = "accelerator"
 SOURCES = Path(__file__).parent / "verilog"
+AXI_ID_BITS = 4
 
 
 class RtlError(ValueError):
@@ -90,7 +91,7 @@ def elaborate(spec: AcceleratorSpec, out_dir: str | Path, sources: str | Path = 
         spec: what to build.
         out_dir: folder for the files; it is made. Files there of the same name are replaced.
         sources: folder of the parameterised Verilog files, each with one module of the file's name; those of a
-            dataflow or of a format of operands lie in a folder of its name.
+            dataflow, a format of operands or an edge lie in a folder of its name.
 
     Raises:
         RtlError: a source does not parse.
@@ -99,7 +100,7 @@ def elaborate(spec: AcceleratorSpec, out_dir: str | Path, sources: str | Path = 
     out.mkdir(parents=True, exist_ok=True)
     shape = SramShape(spec.words_per_bank, spec.bus_bits)
     values = parameters(spec)
-    folders = [Path(sources) / name for name in ("", spec.dataflow, spec.operands)]
+    folders = [Path(sources) / name for name in ("", spec.dataflow, spec.operands, spec.edge)]
     paths = sorted((path for folder in folders for path in folder.glob("*.v")), key=lambda path: path.name)
     texts = {path.name: path.read_text() for path in paths}
     texts["sram_bank.v"] = _bank(shape)
@@ -163,33 +164,80 @@ endmodule
 
 def _top(values: Mapping[str, int], spec: AcceleratorSpec) -> str:
     assigned = ",\n".join(f"        .{name}({value})" for name, value in values.items())
-    address = 1 + values["VECTOR_BITS"] + values["LANE_BITS"]
+    address = 2 + values["VECTOR_BITS"] + values["LANE_BITS"]
+    bus = _bus_ports(address, spec.bus_bits)
+    outer = [(kind, bits, f"s_axi_{name}") for kind, bits, name in _axi_ports(spec.bus_bits)]
+    ports = outer if spec.edge == "axi4" else bus
+    declared = "".join(f"    {kind:<6} wire {_range(bits)}{name},\n" for kind, bits, name in ports)
+    inside = "".join(f"        .{name}({name}),\n" for _, _, name in bus)
+    edge = _axi_port(address, spec.bus_bits, outer, bus) if spec.edge == "axi4" else ""
     return f"""// The top of the design: {spec.rows} x {spec.cols} processing elements, {spec.macros} SRAM macros.
 module {TOP} (
     input  wire clk,
     input  wire rst,
-    input  wire bus_valid,
-    output wire bus_ready,
-    input  wire bus_write,
-    input  wire [{address}:0] bus_addr,
-    input  wire [{spec.bus_bits - 1}:0] bus_wdata,
-    output wire bus_rvalid,
-    output wire [{spec.bus_bits - 1}:0] bus_rdata,
-    output wire irq
+{declared}    output wire irq
 );
-    gemm_accelerator #(
+{edge}    gemm_accelerator #(
 {assigned}
     ) core (
         .clk(clk),
         .rst(rst),
-        .bus_valid(bus_valid),
-        .bus_ready(bus_ready),
-        .bus_write(bus_write),
-        .bus_addr(bus_addr),
-        .bus_wdata(bus_wdata),
-        .bus_rvalid(bus_rvalid),
-        .bus_rdata(bus_rdata),
-        .irq(irq)
+{inside}        .irq(irq)
     );
 endmodule
 """
+
+
+Port = tuple[str, int, str]  # direction, width, name
+
+
+def _bus_ports(address_bits: int, word_bits: int) -> list[Port]:
+    return [
+        ("input", 1, "bus_valid"),
+        ("output", 1, "bus_ready"),
+        ("input", 1, "bus_write"),
+        ("input", address_bits, "bus_addr"),
+        ("input", word_bits, "bus_wdata"),
+        ("output", 1, "bus_rvalid"),
+        ("output", word_bits, "bus_rdata"),
+    ]
+
+
+def _axi_ports(word_bits: int) -> list[Port]:
+    """An AXI4 subordinate's ports, without what it has no use for (lock, cache, prot, qos, region, user)."""
+    request = [("id", AXI_ID_BITS), ("addr", 32), ("len", 8), ("size", 3), ("burst", 2), ("valid", 1)]
+    data = [("wdata", word_bits), ("wstrb", word_bits // 8), ("wlast", 1), ("wvalid", 1)]
+    answer = [("rid", AXI_ID_BITS), ("rdata", word_bits), ("rresp", 2), ("rlast", 1), ("rvalid", 1)]
+    return [
+        *(("input", bits, f"aw{name}") for name, bits in request),
+        ("output", 1, "awready"),
+        *(("input", bits, name) for name, bits in data),
+        ("output", 1, "wready"),
+        *(("output", bits, name) for name, bits in (("bid", AXI_ID_BITS), ("bresp", 2), ("bvalid", 1))),
+        ("input", 1, "bready"),
+        *(("input", bits, f"ar{name}") for name, bits in request),
+        ("output", 1, "arready"),
+        *(("output", bits, name) for name, bits in answer),
+        ("input", 1, "rready"),
+    ]
+
+
+def _axi_port(address_bits: int, word_bits: int, outer: Sequence[Port], bus: Sequence[Port]) -> str:
+    wires = "".join(f"    wire {_range(bits)}{name};\n" for _, bits, name in bus)
+    joined = ",\n".join(f"        .{name}({name})" for _, _, name in (*outer, *bus))
+    return f"""{wires}
+    axi_port #(
+        .ADDR_BITS({address_bits}),
+        .DATA_BITS({word_bits}),
+        .BYTE_BITS({(word_bits // 8 - 1).bit_length()}),
+        .ID_BITS({AXI_ID_BITS})
+    ) edge_port (
+        .clk(clk),
+        .rst(rst),
+{joined}
+    );
+"""
+
+
+def _range(bits: int) -> str:
+    return f"[{bits - 1}:0] " if bits > 1 else ""

@@ -14,6 +14,8 @@ BUS_WIDTHS = (32, 64, 128)
 BANK_WORDS = (64, 128, 256, 512, 1024, 2048)
 DATAFLOWS = ("weight_stationary", "output_stationary")
 OPERAND_BITS = {"int8": 8, "bfloat16": 16}
+EDGES = ("bus", "axi4")
+CHOICES = {"dataflow": DATAFLOWS, "operands": tuple(OPERAND_BITS), "edge": EDGES}
 TABLE = "accelerator"
 
 
@@ -39,6 +41,7 @@ class AcceleratorSpec:
         clock_ns: the clock period that synthesis and timing aim at, in ns.
         dataflow: what stays in the array while the rest streams: ``weight_stationary`` or ``output_stationary``.
         operands: number format of activations and weights: ``int8`` (int32 results) or ``bfloat16`` (float32 results).
+        edge: how the host reaches it: ``bus``, a word in each cycle, or ``axi4``, bursts of such words.
     """
 
     rows: int = 4
@@ -51,14 +54,14 @@ class AcceleratorSpec:
     clock_ns: float = 2.0
     dataflow: str = "weight_stationary"
     operands: str = "int8"
+    edge: str = "bus"
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if field.name in ("dataflow", "operands"):
-                known = DATAFLOWS if field.name == "dataflow" else tuple(OPERAND_BITS)
-                if value not in known:
-                    raise SpecError(f"{field.name} is {value!r}: give {' or '.join(known)}")
+            if field.name in CHOICES:
+                if value not in CHOICES[field.name]:
+                    raise SpecError(f"{field.name} is {value!r}: give {' or '.join(CHOICES[field.name])}")
             elif field.name == "clock_ns":
                 if isinstance(value, bool) or not isinstance(value, int | float):
                     raise SpecError(f"clock_ns is {value!r}: give a number of nanoseconds, as 2.0")

@@ -20,6 +20,8 @@ from sim.golden import ResultArray
 Bin = tuple[str, str]
 STIMULI = ("uniform", "extremes", "one value", "trained")
 STATES = ("idle", "busy")
+AXI_REFUSALS = ("narrow", "unaligned", "WRAP", "beyond the map")
+AXI_CHANNELS = ("AW", "W", "B", "AR", "R")
 RESETS = ("while checking", "while streaming", "while emptying")
 
 
@@ -45,6 +47,12 @@ def all_bins(spec: AcceleratorSpec) -> frozenset[Bin]:
         "start while": STATES,
         "nothing is read at": ("a register", "a vector"),
     }
+    if spec.edge == "axi4":
+        del points["bus waits for"]  # nobody sees it behind the port
+        lengths = ("1 beat", "2 to 16", "17 to 256")
+        points["burst"] = (" ".join(x) for x in product(("read", "write"), ("INCR", "FIXED"), lengths))
+        points["refused"] = (" ".join(x) for x in product(("read", "write"), AXI_REFUSALS))
+        points["pauses of"] = AXI_CHANNELS
     signs = ["negative", "positive", "zero"]
     special = ["infinite", "NaN", "subnormal"] if spec.operands == "bfloat16" else ["beyond 16 bits"]
     points["results"] = signs + special

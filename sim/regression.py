@@ -24,6 +24,7 @@ MATRIX: tuple[tuple[str, tuple[Simulator, ...]], ...] = (
     ("default", ("icarus", "verilator")),
     ("8x8", ("icarus", "verilator")),
     ("bfloat16", ("icarus", "verilator")),
+    ("axi4", ("icarus", "verilator")),
     ("base", ("verilator",)),
 )
 """The designs that come along and the simulators that run them: ``base`` is too slow for Icarus, ``large`` for both."""

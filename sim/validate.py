@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from rtl import AcceleratorSpec, elaborate
 from rtl.spec import BUS_WIDTHS, DATAFLOWS, OPERAND_BITS
 from sim.scale_sim import differences, scale_sim_cycles
 from sim.simulator import Simulator
-from sim.verification import Measured, random_products, verify
+from sim.verification import Measured, VerifyResult, random_products, verify
 
 SPECS = (
     AcceleratorSpec(),
@@ -31,7 +32,7 @@ SPECS = (
 )
 """Accelerators that differ in dataflow, operands, shape, depth and bus, small enough for Icarus."""
 
-MAX_PES = {"int8": 256, "bfloat16": 64}
+MAX_PES = {"int8": 128, "bfloat16": 64}
 """Processing elements of a random spec, small enough for Icarus."""
 
 
@@ -151,6 +152,8 @@ def validate_cycles(
     simulator: Simulator = "icarus",
     specs: Sequence[AcceleratorSpec] = SPECS,
     progress: Callable[[str], None] = lambda _: None,
+    jobs: int = 1,
+    cycle_limit: int = 1500,
 ) -> Validation:
     """Run ``count`` random products, spread over the specs, and compare cycles.
 
@@ -164,26 +167,31 @@ def validate_cycles(
         simulator: ``icarus`` or ``verilator``.
         specs: the accelerators.
         progress: is told what runs.
+        jobs: accelerators that are simulated at a time.
+        cycle_limit: the longest product, in cycles.
 
     Raises:
         ToolError: the simulator fails.
     """
     out = Path(out_dir)
-    comparisons: list[Comparison] = []
-    failures: list[str] = []
-    tool = ""
-    for i, spec in enumerate(specs):
-        share = count // len(specs) + (i < count % len(specs))
-        if share == 0:
-            continue
-        progress(f"{share} products on {spec.rows} x {spec.cols} PEs, {spec.bus_bits}-bit bus")
-        design = elaborate(spec, out / f"spec-{i}" / "rtl")
-        products = random_products(spec, seed + i, share)
-        result = verify(design, out / f"spec-{i}", simulator, seed + i, products, only="random_products")
-        comparisons += [Comparison(spec, run, scale_sim_cycles(spec, run.m, run.k, run.n)) for run in result.cycles]
-        failures += [] if result.passed else [result.failure]
-        tool = result.tool
-    return Validation(tuple(comparisons), tuple(failures), tool)
+    shares = [count // len(specs) + (i < count % len(specs)) for i in range(len(specs))]
+    designs = [elaborate(spec, out / f"spec-{i}" / "rtl") for i, spec in enumerate(specs) if shares[i]]
+
+    def run(i: int) -> VerifyResult:
+        spec = specs[i]
+        progress(f"{shares[i]} products on {spec.rows} x {spec.cols} PEs, {spec.bus_bits}-bit bus")
+        products = random_products(spec, seed + i, shares[i], cycle_limit)
+        return verify(designs[i], out / f"spec-{i}", simulator, seed + i, products, only="random_products")
+
+    with ThreadPoolExecutor(jobs) as pool:
+        results = list(pool.map(run, range(len(designs))))
+    comparisons = [
+        Comparison(spec, measured, scale_sim_cycles(spec, measured.m, measured.k, measured.n))
+        for spec, result in zip(specs, results, strict=False)
+        for measured in result.cycles
+    ]
+    failures = [result.failure for result in results if not result.passed]
+    return Validation(tuple(comparisons), tuple(failures), results[0].tool)
 
 
 def exact_of(count: int, out_dir: str | Path, seed: int = 1) -> int:

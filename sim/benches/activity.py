@@ -7,7 +7,8 @@ from typing import Any
 import cocotb
 import numpy as np
 
-from sim.benches.host import Config, Host
+from sim.benches.axi_host import connect
+from sim.benches.host import Config
 
 
 @cocotb.test()
@@ -16,7 +17,7 @@ async def steady_products(dut: Any) -> None:
 
     The second's operands come in while the first is computed, whose results are read while the second is.
     """
-    host = Host(dut, Config.load())
+    host = connect(dut, Config.load())
     rng = np.random.default_rng(host.config.seed)
     await host.begin()
     spec = host.spec

@@ -10,6 +10,7 @@ from cocotb.triggers import ClockCycles, FallingEdge
 
 from rtl.memory_map import ErrorCode, MemoryMap, Register, Space
 from sim import golden
+from sim.benches.axi_host import connect
 from sim.benches.host import Config, Host
 from sim.cycle_model import cycle_breakdown, product_fits, vectors
 from sim.golden import operand_type
@@ -18,7 +19,7 @@ from sim.golden import operand_type
 def host_and_random(dut: Any) -> tuple[Host, np.random.Generator]:
     """The host, and a random generator that every test begins anew from the seed."""
     config = Config.load()
-    return Host(dut, config), np.random.default_rng(config.seed)
+    return connect(dut, config), np.random.default_rng(config.seed)
 
 
 @cocotb.test()

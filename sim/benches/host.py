@@ -98,15 +98,23 @@ class Host:
 
     async def reset(self) -> None:
         """Hold reset for two cycles."""
-        self.dut.bus_valid.value = 0
-        self.dut.bus_write.value = 0
-        self.dut.bus_addr.value = 0
-        self.dut.bus_wdata.value = 0
+        self.release()
         self.dut.rst.value = 1
         self.running = False
         await ClockCycles(self.dut.clk, 2)
         await FallingEdge(self.dut.clk)
+        self.ready()
         self.dut.rst.value = 0
+
+    def release(self) -> None:
+        """Ask the bus for nothing."""
+        self.dut.bus_valid.value = 0
+        self.dut.bus_write.value = 0
+        self.dut.bus_addr.value = 0
+        self.dut.bus_wdata.value = 0
+
+    def ready(self) -> None:
+        """The design is in reset and its outputs are known."""
 
     async def transfer(self, requests: Iterable[tuple[int, int | None]]) -> list[int]:
         """Do (address, word to write or None to read) in order; return the words read."""

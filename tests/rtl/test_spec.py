@@ -90,6 +90,7 @@ def test_addresses_hold_every_scratchpad(spec: AcceleratorSpec) -> None:
         ({"clock_ns": 0.0}, "clock_ns is 0", "from 0.1 to 1000 ns"),
         ({"clock_ns": float("nan")}, "clock_ns is nan", "from 0.1 to 1000 ns"),
         ({"dataflow": "both"}, "dataflow is 'both'", "weight_stationary or output_stationary"),
+        ({"edge": "apb"}, "edge is 'apb'", "bus or axi4"),
         ({"operands": 8}, "operands is 8", "int8 or bfloat16"),
         ({"clock_ns": "fast"}, "clock_ns is 'fast'", "number of nanoseconds"),
     ],

@@ -18,7 +18,7 @@ SPECS = [
     AcceleratorSpec(rows=8, cols=24, act_banks=1, weight_banks=3, result_banks=24, words_per_bank=1024, bus_bits=64),
     AcceleratorSpec(rows=32, cols=16, act_banks=2, weight_banks=1, result_banks=8, words_per_bank=2048, bus_bits=128),
     AcceleratorSpec(rows=8, cols=4, act_banks=2, dataflow="output_stationary"),
-    AcceleratorSpec(rows=6, cols=4, act_banks=3, operands="bfloat16"),
+    AcceleratorSpec(rows=6, cols=4, act_banks=3, operands="bfloat16", edge="axi4"),
     AcceleratorSpec(
         rows=8, cols=8, act_banks=1, result_banks=4, bus_bits=128, dataflow="output_stationary", operands="bfloat16"
     ),

@@ -49,7 +49,7 @@ def test_random_specs_are_of_all_kinds() -> None:
     specs = random_specs(40, seed=3)
     assert len(specs) == 40
     kinds = {(spec.dataflow, spec.operands, spec.bus_bits) for spec in specs}
-    assert len(kinds) == 2 * 2 * 3
+    assert len(kinds) == 2 * (2 + 3)  # a 128-bit bus needs 16 x 16 int8 PEs: too many
     assert specs[:10] == random_specs(10, seed=3)
 
 
