@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.legaliser_cases import case
 from benchmarks.results import RESULTS, Figure, shared_data, write_figures
-from placer.baselines.annealing import AnnealResult, Schedule, anneal
+from placer.baselines.annealing import Schedule, anneal
 from placer.baselines.force_directed import force_directed
 from placer.baselines.greedy_packing import greedy_packing
 from placer.baselines.random_legal import random_legal
@@ -124,7 +124,7 @@ def long_run(minutes: float, chains: int) -> list[Figure]:
     """Annealing of ariane133_ng45 from a random start, with its curve and the placement that it found."""
     netlist, initial = design("ariane133_ng45")
     start = random_legal(netlist, initial, LONG_SEED)
-    result: AnnealResult = anneal(netlist, start, 60 * minutes, LONG_SEED, chains=chains, schedule=LONG)
+    result = anneal(netlist, start, 60 * minutes, LONG_SEED, chains=chains, schedule=LONG)
     if not is_legal(netlist, result.placement):
         raise AssertionError("the annealed placement is not legal")
     RESULTS.mkdir(exist_ok=True)

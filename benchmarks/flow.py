@@ -37,6 +37,7 @@ from placer.clustering import group
 from placer.formats.lef import read_lef
 from placer.netlist import Netlist, Placement
 from placer.partitioning import partition
+from placer.search import Rules
 from rtl import AcceleratorSpec, elaborate
 
 MOVES = (0, 0, 0, 0, 200, 500, 1_000, 3_000, 10_000, 30_000, 100_000, 300_000)
@@ -111,7 +112,7 @@ def placements(subject: Subject) -> Iterator[tuple[str, Placement]]:
     for number, moves in enumerate(MOVES):
         placed = random_legal(clustered, initial, number, HALO)
         if moves:
-            placed = anneal(clustered, placed, seed=number, moves=moves, halo=HALO).placement
+            placed = anneal(clustered, placed, seed=number, moves=moves, rules=Rules(HALO)).placement
         yield f"{number:02d}-{'annealed' if moves else 'random'}-{moves}", onto(flat, subject.start, clustered, placed)
 
 

@@ -25,7 +25,7 @@ from placer.formats.plc import read_plc, write_plc
 from placer.legalise import legalise
 from placer.legality import is_legal
 from placer.netlist import Canvas, Netlist, NodeKind, Placement
-from placer.portfolio import Portfolio, place_auto
+from placer.portfolio import place_auto
 from placer.search import Progress
 
 COMMAND = "python -m benchmarks.proxy"
@@ -91,7 +91,8 @@ def run(
 ) -> dict[str, Any]:
     """One run of the portfolio; what it found, and its placement."""
     netlist, initial = VIEWS[view](*design(name))
-    found: Portfolio = place_auto(netlist, initial, seconds, seed, moves=moves, chains=chains)
+    auto = place_auto(netlist, initial, seconds, seed, moves=moves, chains=chains)
+    found = auto.found
     return {
         "design": name,
         "seed": seed,
@@ -101,9 +102,9 @@ def run(
         "proxy": checked(netlist, initial, found.placement),
         **asdict(found.parts),
         "evaluations": found.moves,
-        "race": found.race,
-        "gains": found.gains,
-        "runs": found.runs,
+        "race": auto.race,
+        "gains": auto.gains,
+        "runs": auto.runs,
         "curve": curve_of(found.curve),
         "placement": found.placement,
     }

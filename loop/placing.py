@@ -127,7 +127,7 @@ def _place(netlist: Netlist, initial: Placement, method: str, effort: Effort, li
         from placer.portfolio import place_auto
         from placer.search import Rules
 
-        return place_auto(netlist, initial, seconds, seed, show, moves, chains, Rules(halo)).placement
+        return place_auto(netlist, initial, seconds, seed, show, moves, chains, Rules(halo)).found.placement
     if method == "rl":
         return _by_policy(netlist, initial, effort, live.update)
     start = random_legal(netlist, initial, seed, halo)
@@ -137,8 +137,9 @@ def _place(netlist: Netlist, initial: Placement, method: str, effort: Effort, li
         return force_directed(netlist, start)
     if method == "sa":
         from placer.baselines.annealing import anneal
+        from placer.search import Rules
 
-        return anneal(netlist, start, seconds, seed, show, moves, chains, halo).placement
+        return anneal(netlist, start, seconds, seed, show, moves, chains, Rules(halo)).placement
     return start
 
 

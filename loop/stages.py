@@ -175,11 +175,12 @@ def anneal(folder: Path, planned: Path, seconds: float, config: LoopConfig) -> d
     """Anneal from the random legal placement for the wall-clock time that the policy took, on all cores."""
     from placer.baselines.annealing import anneal as annealed
     from placer.baselines.random_legal import random_legal
+    from placer.search import Rules
 
     netlist, initial = _netlist(planned)
     start = random_legal(netlist, initial, config.seed, config.halo_um)
     cores = len(os.sched_getaffinity(0))
-    result = annealed(netlist, start, seconds, config.seed, chains=cores, halo=config.halo_um)
+    result = annealed(netlist, start, seconds, config.seed, chains=cores, rules=Rules(config.halo_um))
     proxy = _score(folder / "sa.plc", netlist, result.placement)
     return {"proxy": proxy, "seconds": seconds, "note": f"proxy {proxy['total']:.4f} in {seconds:.0f} s"}
 

@@ -17,11 +17,8 @@ from dataclasses import dataclass
 from placer.analytical import place_macros
 from placer.baselines.force_directed import force_directed
 from placer.baselines.random_legal import random_legal
-from placer.cost import ProxyCost
-from placer.legalise import legalise
-from placer.legality import violations
 from placer.netlist import Netlist, Placement
-from placer.search import Budget, Chain, Progress, Rules
+from placer.search import Budget, Chain, Found, Progress, Rules
 
 RACE_SHARE, COOLING_SHARE = 0.04, 0.94
 """Shares of the budget that the race's annealing takes, and that are spent when the long cooling ends."""
@@ -52,23 +49,16 @@ WAYS: dict[str, Way] = {
 
 @dataclass(frozen=True)
 class Portfolio:
-    """What a portfolio found.
+    """What a portfolio found, and how.
 
     Attributes:
-        placement: the best placement seen; legal.
-        cost: its weighted proxy cost; parts: of it.
-        moves: evaluations of the cost, by all chains.
-        curve: of the chain that won.
+        found: the best placement.
         race: name of each start to the cost that it reached in the race.
         gains: way to what its runs gained in all, of the chain that won.
         runs: way to how many runs it was given.
     """
 
-    placement: Placement
-    cost: float
-    parts: ProxyCost
-    moves: int
-    curve: tuple[Progress, ...]
+    found: Found
     race: dict[str, float]
     gains: dict[str, float]
     runs: dict[str, int]
@@ -106,7 +96,7 @@ def place_auto(
     rules = rules or Rules()
     drawn = random_legal(netlist, initial, seed, rules.halo)
     searches = [
-        Chain(netlist, _legal(netlist, drawn, rules), seed + k, rules, weights, callback=callback if k == 0 else None)
+        Chain(netlist, rules.legal(netlist, drawn), seed + k, rules, weights, callback=callback if k == 0 else None)
         for k in range(chains)
     ]
     for chain in searches:
@@ -114,10 +104,10 @@ def place_auto(
     budget = Budget(seconds, moves)
     entrants: dict[str, Callable[[], Placement]] = {
         "random": lambda: force_directed(netlist, searches[0].best_placement),
-        **{name: lambda p=p: _legal(netlist, p, rules) for name, p in starts},  # type: ignore[misc]
+        **{name: lambda p=p: rules.legal(netlist, p) for name, p in starts},  # type: ignore[misc]
     }
     if seconds >= ANALYTICAL_FROM_S or (moves or 0) >= ANALYTICAL_FROM_MOVES:
-        entrants["analytical"] = lambda: _legal(netlist, place_macros(netlist, initial, seed, rules.halo), rules)
+        entrants["analytical"] = lambda: rules.legal(netlist, place_macros(netlist, initial, seed, rules.halo))
     race = _race(searches[0], entrants, budget)
     leader, raced = searches[0].best_placement, searches[0].moves
 
@@ -132,19 +122,8 @@ def place_auto(
     with ThreadPoolExecutor(chains) as pool:
         outcomes = list(pool.map(search, searches))
     winner = min(range(chains), key=lambda k: searches[k].best)
-    best = searches[winner]
-    found = violations(netlist, best.best_placement, rules.halo, rules.grid, rules.blockages, rules.fences)
-    if found:
-        raise AssertionError(f"the search left the legal placements: {found[0]}")
-    gains, runs = outcomes[winner]
-    return Portfolio(
-        best.best_placement, best.best, best.cost.parts, raced + sum(c.moves - raced for c in searches),
-        tuple(best.curve), race, gains, runs,
-    )  # fmt: skip
-
-
-def _legal(netlist: Netlist, placement: Placement, rules: Rules) -> Placement:
-    return legalise(netlist, placement, rules.halo, rules.grid, rules.blockages, rules.fences)
+    made = raced + sum(chain.moves - raced for chain in searches)
+    return Portfolio(searches[winner].found(made), race, *outcomes[winner])
 
 
 def _race(chain: Chain, entrants: Mapping[str, Callable[[], Placement]], budget: Budget) -> dict[str, float]:

@@ -13,7 +13,8 @@ import numpy as np
 
 from placer.cost import ProxyCost
 from placer.incremental import IncrementalCost
-from placer.legality import Rect
+from placer.legalise import legalise
+from placer.legality import Rect, violations
 from placer.netlist import Netlist, NodeKind, Placement
 from placer.proposals import Moves
 from placer.refine_kernels import descend, search_neighbourhoods
@@ -40,6 +41,10 @@ class Rules:
     grid: float | None = None  # um
     blockages: Sequence[Rect] = ()
     fences: Mapping[str, Rect] | None = None
+
+    def legal(self, netlist: Netlist, placement: Placement) -> Placement:
+        """The legal placement nearest to a placement; raises Infeasible where none is found."""
+        return legalise(netlist, placement, self.halo, self.grid, self.blockages, self.fences)
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,27 @@ class Budget:
         return (time.monotonic() - self.began) / max(self.seconds, 1e-9)
 
 
+@dataclass(frozen=True)
+class Found:
+    """What a search found.
+
+    Attributes:
+        placement: the best placement seen; legal.
+        cost: its weighted proxy cost.
+        parts: its parts.
+        moves: evaluations of the cost, by all chains.
+        curve: where the chain that won stood over time.
+        acceptance: action to the share of its proposals that was accepted, of the chain that won.
+    """
+
+    placement: Placement
+    cost: float
+    parts: ProxyCost
+    moves: int
+    curve: tuple[Progress, ...]
+    acceptance: Mapping[str, float]
+
+
 class Chain:
     """A search in progress. Not to be shared between threads; several may run side by side.
 
@@ -96,8 +122,9 @@ class Chain:
     ) -> None:
         """Start from a legal placement; ``mix`` is the relative frequency of each of ``ACTIONS``."""
         self.netlist = netlist
+        self.rules = rules or Rules()
         self.cost = IncrementalCost(netlist, start, weights)
-        self.allowed = _moves(netlist, rules or Rules(), mix or dict(zip(ACTIONS, MIX, strict=True)), seed)
+        self.allowed = _moves(netlist, self.rules, mix or dict(zip(ACTIONS, MIX, strict=True)), seed)
         self.callback = callback
         self.current = self.best = self.cost.cost
         self.best_placement = start
@@ -179,6 +206,19 @@ class Chain:
         self.curve.append(self._progress(budget, 0.0))
         if self.callback is not None:
             self.callback(self.curve[-1])
+
+    def found(self, moves: int) -> Found:
+        """The best placement, and the ``moves`` that all chains made.
+
+        Raises:
+            AssertionError: it is not legal, which is a fault of the program.
+        """
+        r = self.rules
+        wrong = violations(self.netlist, self.best_placement, r.halo, r.grid, r.blockages, r.fences)
+        if wrong:
+            raise AssertionError(f"the search left the legal placements: {wrong[0]}")
+        self.cost.reset(self.best_placement)
+        return Found(self.best_placement, self.best, self.cost.parts, moves, tuple(self.curve), self.acceptance)
 
     def _keep(self) -> None:
         if self.current < self.best:

@@ -6,16 +6,13 @@ run is reproducible bit for bit; with a time the number of moves depends on the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from placer.baselines.force_directed import force_directed
-from placer.cost import ProxyCost
-from placer.legalise import legalise
-from placer.legality import Rect, violations
 from placer.netlist import Netlist, Placement
-from placer.search import MIX, Budget, Chain, Progress, Rules
+from placer.search import MIX, Budget, Chain, Found, Progress, Rules
 from placer.walk_kernels import ACTIONS
 
 
@@ -33,27 +30,6 @@ class Schedule:
     mix: Mapping[str, float] = field(default_factory=lambda: dict(zip(ACTIONS, MIX, strict=True)))
 
 
-@dataclass(frozen=True)
-class AnnealResult:
-    """What a run found.
-
-    Attributes:
-        placement: the best placement seen; legal.
-        cost: its weighted proxy cost.
-        parts: its parts.
-        moves: proposals made, by all chains.
-        curve: where the best chain stood over time.
-        acceptance: action to the share of its proposals that was accepted, of the best chain.
-    """
-
-    placement: Placement
-    cost: float
-    parts: ProxyCost
-    moves: int
-    curve: tuple[Progress, ...]
-    acceptance: Mapping[str, float]
-
-
 def anneal(
     netlist: Netlist,
     initial: Placement,
@@ -62,13 +38,10 @@ def anneal(
     callback: Callable[[Progress], None] | None = None,
     moves: int | None = None,
     chains: int = 1,
-    halo: float = 0.0,
-    grid: float | None = None,
-    blockages: Sequence[Rect] = (),
-    fences: Mapping[str, Rect] | None = None,
+    rules: Rules | None = None,
     weights: tuple[float, float, float] = (1.0, 0.5, 0.5),
     schedule: Schedule | None = None,
-) -> AnnealResult:
+) -> Found:
     """Improve a placement; the result never costs more than the legalised start.
 
     Args:
@@ -79,17 +52,16 @@ def anneal(
         callback: called about every second with where the first chain stands.
         moves: the budget as a number of proposals per chain.
         chains: independent runs side by side, seeds ``seed``, ``seed + 1``...; the best wins.
-        halo, grid, blockages, fences: rules of legality as in ``placer.legalise.legalise``.
+        rules: of legality.
         weights: of wirelength, density and congestion.
         schedule: temperatures and mix of actions.
 
     Raises:
         Infeasible: the start cannot be made legal.
     """
-    rules = Rules(halo, grid, blockages, fences)
-    start = legalise(netlist, initial, halo, grid, blockages, fences)
+    rules, plan = rules or Rules(), schedule or Schedule()
+    start = rules.legal(netlist, initial)
     relaxed = force_directed(netlist, start)
-    plan = schedule or Schedule()
 
     def run(number: int) -> Chain:
         report = callback if number == 0 else None
@@ -102,12 +74,5 @@ def anneal(
         return chain
 
     with ThreadPoolExecutor(chains) as pool:
-        results = list(pool.map(run, range(chains)))
-    best = min(results, key=lambda chain: chain.best)
-    found = violations(netlist, best.best_placement, halo, grid, blockages, fences)
-    if found:
-        raise AssertionError(f"annealing left the legal placements: {found[0]}")
-    return AnnealResult(
-        best.best_placement, best.best, best.cost.parts, sum(c.moves for c in results), tuple(best.curve),
-        best.acceptance,
-    )  # fmt: skip
+        searches = list(pool.map(run, range(chains)))
+    return min(searches, key=lambda chain: chain.best).found(sum(chain.moves for chain in searches))

@@ -16,6 +16,7 @@ from placer.formats.plc import load_design
 from placer.legality import is_legal, violations
 from placer.netlist import Canvas, Netlist, NodeKind, Placement
 from placer.picture import draw_map, draw_placement
+from placer.search import Rules
 
 
 def small(hard: int, soft: int, seed: int = 0, side: float = 40.0) -> tuple[Netlist, Placement]:
@@ -106,7 +107,7 @@ def test_annealing_is_legal_reproducible_and_never_worse():
     for seed in range(4):
         start = random_legal(netlist, initial, seed, halo=0.3)
         rules = {"halo": 0.3, "blockages": [(0.0, 0.0, 1.0, 1.0)], "fences": {"n0": (0.0, 0.0, 39.0, 39.0)}}
-        found = [anneal(netlist, start, seed=seed, moves=8000, **rules) for _ in range(2)]
+        found = [anneal(netlist, start, seed=seed, moves=8000, rules=Rules(**rules)) for _ in range(2)]
         assert found[0].placement.position.tobytes() == found[1].placement.position.tobytes()
         assert is_legal(netlist, found[0].placement, **rules)
         assert found[0].cost == pytest.approx(model.evaluate(found[0].placement).total(), abs=1e-12)
@@ -119,7 +120,7 @@ def test_annealing_is_legal_reproducible_and_never_worse():
 def test_annealing_on_a_manufacturing_grid():
     netlist, initial = small(6, 2)
     start = random_legal(netlist, initial, 0)
-    found = anneal(netlist, start, moves=4000, grid=0.005)
+    found = anneal(netlist, start, moves=4000, rules=Rules(grid=0.005))
     assert is_legal(netlist, found.placement, grid=0.005)
 
 
