@@ -38,7 +38,7 @@ def test_the_floorplan_holds_the_netlist_that_synthesis_reported(tmp_path: Path)
     from placer.baselines.random_legal import random_legal
 
     chosen = random_legal(clustered, initial, 3, config.halo_um)
-    onto = stages._onto(flat, ports, clustered, chosen)
+    onto = stages.onto(flat, ports, clustered, chosen)
     assert not violations(flat, onto, config.halo_um)
     by_name = dict(zip(clustered.node_names, chosen.position, strict=True))
     for node in flat.nodes(NodeKind.HARD):
