@@ -5,6 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
+PYTHON_GPU ?= $(PYTHON)
 VENV := .venv
 BIN := $(VENV)/bin
 CHIPLOOP := $(BIN)/chiploop
@@ -21,7 +22,7 @@ ARGS ?=
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 ## ---- set-up: Debian packages, a virtual environment, Python packages; nothing where all is there ----
 
@@ -70,7 +71,7 @@ flow: setup ## one design from RTL to PPA: DESIGN=default
 
 ## ---- quality ----
 
-.PHONY: test lint format bench bench-loop bench-sim bench-cost bench-baselines bench-placement bench-flat bench-rl clean
+.PHONY: test lint format bench bench-loop bench-sim bench-cost bench-gpu bench-baselines bench-placement bench-flat bench-rl clean
 test: setup ## run all tests
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
@@ -91,6 +92,11 @@ bench-sim: setup ## measure accelerators and cycle model (half an hour; ARGS="ex
 
 bench-cost: setup ## measure the proxy cost's evaluators
 	@$(BIN)/python -m benchmarks.cost $(ARGS)
+
+bench-gpu: ## measure on a GPU; PYTHON_GPU names a Python with jax, its GPU plugin and numba
+	@$(PYTHON_GPU) -c 'import jax, numba; raise SystemExit(jax.default_backend() != "gpu")' 2>/dev/null \
+	  || { echo "error: $(PYTHON_GPU) has no numba, or no jax that sees a GPU; run make bench-gpu PYTHON_GPU=/path/to/python" >&2; exit 3; }
+	@$(PYTHON_GPU) -m benchmarks.cost batched
 
 bench-baselines: setup ## measure the baseline placers (hours)
 	@$(BIN)/python -m benchmarks.baselines $(ARGS)
