@@ -18,6 +18,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from benchmarks.results import Figure, shared_data, write_figures
 from eda_adapters.floorplan import floorplan
 from eda_adapters.foreign import library_macros, read_verilog
@@ -105,15 +107,24 @@ DESIGNS: dict[str, Callable[[Pdk, Path], Subject]] = {
 """Clock ports and periods of designs from elsewhere are OpenROAD-flow-scripts'."""
 
 
-def placements(subject: Subject) -> Iterator[tuple[str, Placement]]:
-    """Name and placement, from bad to good; the same on every machine."""
+def placements(subject: Subject, folder: Path) -> Iterator[tuple[str, Placement]]:
+    """Name and placement, from bad to good, the same on every machine; kept in ``folder`` once they are made."""
     flat = subject.netlist
     clustered, initial = group(flat, subject.start, partition(flat, seed=0))
     for number, moves in enumerate(MOVES):
-        placed = random_legal(clustered, initial, number, HALO)
-        if moves:
-            placed = anneal(clustered, placed, seed=number, moves=moves, rules=Rules(HALO)).placement
-        yield f"{number:02d}-{'annealed' if moves else 'random'}-{moves}", onto(flat, subject.start, clustered, placed)
+        name = f"{number:02d}-{'annealed' if moves else 'random'}-{moves}"
+        record = folder / name / "placement.npz"
+        if not record.exists():
+            placed = random_legal(clustered, initial, number, HALO)
+            if moves:
+                placed = anneal(clustered, placed, seed=number, moves=moves, rules=Rules(halo=HALO)).placement
+            whole = onto(flat, subject.start, clustered, placed)
+            record.parent.mkdir(parents=True, exist_ok=True)
+            partial = record.with_suffix(".partial.npz")
+            np.savez(partial, position=whole.position, orientation=whole.orientation)
+            partial.replace(record)
+        with np.load(record) as kept:
+            yield name, Placement(kept["position"], kept["orientation"])
 
 
 def compare(subject: Subject, design: str, name: str, placement: Placement, pdk: Pdk, folder: Path) -> Pair:
@@ -133,10 +144,9 @@ def compare(subject: Subject, design: str, name: str, placement: Placement, pdk:
     return found
 
 
-def noise(subject: Subject, pdk: Pdk, folder: Path) -> dict[int, float]:
-    """Minimum period in ns of the best placement through OpenROAD, seed by seed."""
+def noise(subject: Subject, placement: Placement, pdk: Pdk, folder: Path) -> dict[int, float]:
+    """Minimum period in ns of a placement through OpenROAD, seed by seed."""
     found = {}
-    *_, (_, placement) = placements(subject)
     for seed in NOISE_SEEDS:
         record = folder / f"seed-{seed}.json"
         if not record.exists():
@@ -176,7 +186,7 @@ def main() -> None:
     for design in arguments.designs.split(","):
         folder = (arguments.out / design).resolve()
         subject = DESIGNS[design](pdk, folder)
-        for name, placement in placements(subject):
+        for name, placement in placements(subject, folder):
             if time.monotonic() - began > arguments.seconds and not (folder / name / "pair.json").exists():
                 continue
             pairs.append(compare(subject, design, name, placement, pdk, folder / name))
@@ -184,7 +194,7 @@ def main() -> None:
             if rows:
                 write_figures("flow", figures(rows), {"pairs": [asdict(p) for p in pairs]})
         if design == NOISE_DESIGN and time.monotonic() - began < arguments.seconds:
-            periods = noise(subject, pdk, folder / "noise")
+            periods = noise(subject, placement, pdk, folder / "noise")
             floor = Figure(
                 "noise_floor_min_period", noise_floor(periods), "1", "lower", None, list(NOISE_SEEDS), COMMAND
             )
