@@ -7,41 +7,56 @@ numpy. large: synthesis of ``large``.
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.results import Figure, write_figures
+from loop.store import source_hash, write_atomically
 from rtl import AcceleratorSpec, elaborate
 from sim.cycle_model import cycle_breakdown
 from sim.harness import ProductRunner
 from sim.regression import regress
 from sim.units import UNITS, CompiledUnit, wrong_pairs
-from sim.validate import random_specs, validate_cycles
-from sim.verification import random_products
+from sim.validate import Comparison, Validation, random_specs, validate_cycles
+from sim.verification import Measured, random_products
 
 COMMAND = "python -m benchmarks.sim"
 DESIGNS = Path(__file__).resolve().parents[1] / "rtl" / "designs"
 SEED = 1
 PRODUCTS = 520
 SPECS = 52
+CYCLE_LIMIT = 700
+KEPT = Path("runs/bench-sim")
 SEEDS = 2
 PAIRS = 1_000_000
 REPEATS = 5
 
 
 def exact(folder: Path) -> None:
-    """Random products on random accelerators of all dataflows and operands."""
-    found = validate_cycles(
-        PRODUCTS, folder, SEED, specs=random_specs(SPECS, SEED), progress=print, jobs=2, cycle_limit=700
-    )
-    for row in found.comparisons:
-        if row.measured.cycles != row.measured.model or row.unexplained:
-            print(row)
-    print(*found.failures, sep="\n", end="\n" if found.failures else "")
+    """Random products on random accelerators of all dataflows and operands.
+
+    What was compared on an accelerator is kept under ``runs/``, so that an interrupted measurement goes on.
+    """
+    KEPT.mkdir(parents=True, exist_ok=True)
+    comparisons: list[Comparison] = []
+    tool = ""
+    for i, spec in enumerate(random_specs(SPECS, SEED)):
+        kept = KEPT / f"{i}-{spec.content_hash}-{source_hash('rtl')}-{source_hash('sim')}.json"
+        if not kept.exists():
+            found = validate_cycles(PRODUCTS // SPECS, folder / str(i), SEED + i, specs=[spec], cycle_limit=CYCLE_LIMIT)
+            print(f"{i + 1} of {SPECS}: {found.exact} of {len(found.comparisons)} exact", *found.failures, flush=True)
+            rows = [[*asdict(row.measured).values(), row.scale_sim] for row in found.comparisons]
+            write_atomically(kept, json.dumps({"tool": found.tool, "rows": rows}))
+        data = json.loads(kept.read_text())
+        tool = data["tool"]
+        comparisons += [Comparison(spec, Measured(*row[:5]), row[5]) for row in data["rows"]]
+    found = Validation(tuple(comparisons), (), tool)
     figures = [
         Figure("cycle_model_exact_of_500", found.exact, "products", "higher", 500, [SEED], f"{COMMAND} exact"),
         Figure(
