@@ -245,7 +245,7 @@ def validate_sim(
     """
     from sim import validate_cycles
 
-    found = validate_cycles(products, out.resolve())
+    found = validate_cycles(products, out.resolve(), jobs=len(os.sched_getaffinity(0)))
     for header, *rows in (found.table(), found.reasons()):
         table = Table(*header)
         for row in rows:
