@@ -21,10 +21,12 @@ from loop.store import source_hash, write_atomically
 from rtl import AcceleratorSpec, elaborate
 from sim.cycle_model import cycle_breakdown
 from sim.harness import ProductRunner
+from sim.networks import resnet50
 from sim.regression import regress
+from sim.throughput import op_throughput
 from sim.units import UNITS, CompiledUnit, wrong_pairs
 from sim.validate import Comparison, Validation, random_specs, validate_cycles
-from sim.verification import Measured, random_products
+from sim.verification import Measured
 
 COMMAND = "python -m benchmarks.sim"
 DESIGNS = Path(__file__).resolve().parents[1] / "rtl" / "designs"
@@ -83,9 +85,9 @@ def coverage(folder: Path) -> None:
 
 
 def speed(folder: Path) -> None:
-    """Seconds for a set of products: cycle model and, without loading operands, the RTL in bare Verilator."""
+    """Seconds for the jobs of ResNet-50's layers: cycle model and, without loading operands, RTL in bare Verilator."""
     spec = AcceleratorSpec.from_toml(DESIGNS / "base.toml")
-    products = random_products(spec, SEED, 200)
+    products = [op_throughput(spec, op.m, op.k, op.n).job for op in resnet50().ops]
     runner = ProductRunner(elaborate(spec, folder / "rtl"), folder)
     rtl, model = [], []
     for _ in range(REPEATS):

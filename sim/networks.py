@@ -21,21 +21,24 @@ def resnet18(batch: int = 1) -> Workload:
     return Workload("resnet18", tuple(ops), {}, {})
 
 
-def vit_base(batch: int = 1) -> Workload:
-    """ViT-Base/16 at 224 x 224 (Dosovitskiy et al., ICLR 2021, table 1): 12 layers, width 768, MLP 3072, 12 heads."""
-    tokens, width, layers, heads = 197, 768, 12, 12
+def _encoder(batch: int, tokens: int) -> tuple[LayerOp, ...]:
+    """Twelve layers of a transformer encoder: width 768, MLP 3072, 12 heads."""
+    width, layers, heads = 768, 12, 12
     rows = batch * tokens
-    ops = (
-        LayerOp("patches", batch * 196, 3 * 16 * 16, width, 1, "conv"),
+    return (
         LayerOp("qkv", rows, width, 3 * width, layers),
         LayerOp("scores", tokens, width // heads, tokens, layers * heads * batch),
         LayerOp("mix", tokens, tokens, width // heads, layers * heads * batch),
         LayerOp("projection", rows, width, width, layers),
         LayerOp("mlp1", rows, width, 4 * width, layers),
         LayerOp("mlp2", rows, 4 * width, width, layers),
-        LayerOp("head", batch, width, 1000, 1),
     )
-    return Workload("vit_base", ops, {}, {})
+
+
+def vit_base(batch: int = 1) -> Workload:
+    """ViT-Base/16 at 224 x 224 (Dosovitskiy et al., ICLR 2021, table 1): 12 layers, width 768, MLP 3072, 12 heads."""
+    patches = LayerOp("patches", batch * 196, 3 * 16 * 16, 768, 1, "conv")
+    return Workload("vit_base", (patches, *_encoder(batch, 197), LayerOp("head", batch, 768, 1000, 1)), {}, {})
 
 
 def resnet50(batch: int = 1) -> Workload:
@@ -60,17 +63,7 @@ def resnet50(batch: int = 1) -> Workload:
 
 def bert_base(batch: int = 1, tokens: int = 128) -> Workload:
     """The encoder of BERT-base (Devlin et al., NAACL 2019): 12 layers, width 768, MLP 3072, 12 heads."""
-    width, layers, heads = 768, 12, 12
-    rows = batch * tokens
-    ops = (
-        LayerOp("qkv", rows, width, 3 * width, layers),
-        LayerOp("scores", tokens, width // heads, tokens, layers * heads * batch),
-        LayerOp("mix", tokens, tokens, width // heads, layers * heads * batch),
-        LayerOp("projection", rows, width, width, layers),
-        LayerOp("mlp1", rows, width, 4 * width, layers),
-        LayerOp("mlp2", rows, 4 * width, width, layers),
-    )
-    return Workload("bert_base", ops, {}, {})
+    return Workload("bert_base", _encoder(batch, tokens), {}, {})
 
 
 def llama_block(batch: int = 1, tokens: int = 512) -> Workload:

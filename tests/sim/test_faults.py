@@ -18,7 +18,7 @@ OUTPUT_BFLOAT = replace(OUTPUT, act_banks=4, weight_banks=4, operands="bfloat16"
 PRODUCTS = ((1, 1, 1), (11, 9, 7), (9, 4, 4), (3, 13, 10))
 
 FAULTS = {
-    "activations without sign": ("random_products", "weight_stationary/pe.v", "wire signed [7:0] a;", "wire [7:0] a;"),
+    "activations without sign": ("random_products", "operand_multiplier.v", "wire signed [7:0] a;", "wire [7:0] a;"),
     "product not sign-extended": ("random_products", "weight_stationary/pe.v", "product[15]}}", "1'b0}}"),
     "weights taken over at any time": ("random_products", "weight_stationary/pe.v", "if (first_in)", "if (1'b1)"),
     "last activation left out": ("random_products", "weight_stationary/sequencer.v", "(phase < m)", "(phase < last_m)"),
@@ -65,10 +65,10 @@ FAULTS = {
     "start while busy": ("writes_while_busy", "bus_port.v", "request_write & ~busy", "request_write"),
     "reset leaves results on their way": ("reset_in_the_middle", "gemm_accelerator.v", ".clear(rst)", ".clear(1'b0)"),
     "bus never ready": ("every_bank", "bus_port.v", "~request_valid | granted", "1'b0"),
-    "never done": ("random_products", "weight_stationary/sequencer.v", "phase == DRAIN[SIZE_BITS-1:0] - 1'b1", "1'b0"),
+    "never done": ("random_products", "job_control.v", "phase == DRAIN[SIZE_BITS-1:0] - 1'b1", "1'b0"),
     "done a cycle early": (
         "random_products",
-        "weight_stationary/sequencer.v",
+        "job_control.v",
         "phase == DRAIN[SIZE_BITS-1:0] - 1'b1",
         "phase == DRAIN[SIZE_BITS-1:0] - 2",
     ),
@@ -94,7 +94,7 @@ OUTPUT_FAULTS = {
         "result_accumulate <= accumulate",
         "result_accumulate <= 1'b0",
     ),
-    "done too early": ("random_products", "output_stationary/sequencer.v", "DRAIN[SIZE_BITS-1:0] - 1'b1", "DRAIN[7:1]"),
+    "done too early": ("random_products", "job_control.v", "DRAIN[SIZE_BITS-1:0] - 1'b1", "DRAIN[7:1]"),
     "no rounding": ("random_products", "bfloat16/fp32_adder.v", "{30'd0, up}", "31'd0"),
     "NaNs of their own": ("random_products", "bfloat16/fp32_adder.v", "is_nan ? 32'h7fc00000", "1'b0 ? 32'h7fc00000"),
 }

@@ -46,7 +46,7 @@ def test_the_same_seed_gives_the_same_run(tmp_path: Path) -> None:
 def test_a_failure_names_test_seed_and_command(tmp_path: Path) -> None:
     sources = tmp_path / "sources"
     shutil.copytree(SOURCES, sources)
-    path = sources / "weight_stationary" / "pe.v"
+    path = sources / "operand_multiplier.v"
     path.write_text(path.read_text().replace("wire signed [7:0] a;", "wire [7:0] a;"))
     result = verify(elaborate(AcceleratorSpec(), tmp_path / "rtl", sources), tmp_path, seed=9)
     assert not result.passed

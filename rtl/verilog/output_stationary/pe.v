@@ -35,21 +35,19 @@ module pe #(
     assign result_out = result;
     assign onto = first_product ? 32'd0 : sum;
 
+    operand_multiplier #(
+        .OPERAND_BITS(OPERAND_BITS),
+        .PRODUCT_BITS(PRODUCT_BITS)
+    ) multiplier (
+        .act(act),
+        .weight(weight),
+        .product(next_product)
+    );
+
     generate
         if (OPERAND_BITS == 8) begin : int8
-            wire signed [7:0] a;
-            wire signed [7:0] b;
-
-            assign a = act;
-            assign b = weight;
-            assign next_product = a * b;
             assign next_sum = onto + {{17{product[15]}}, product[14:0]};
         end else begin : bfloat16
-            bf16_multiplier multiplier (
-                .a(act),
-                .b(weight),
-                .product(next_product)
-            );
             fp32_adder adder (
                 .a(onto),
                 .b(product),

@@ -29,9 +29,9 @@ module sequencer #(
     input  wire [VECTOR_BITS-1:0]      weight_base,
     input  wire [VECTOR_BITS-1:0]      result_base,
     output wire                        busy,
-    output reg                         done,
-    output reg  [2:0]                  error_code,
-    output reg  [31:0]                 cycles,
+    output wire                        done,
+    output wire [2:0]                  error_code,
+    output wire [31:0]                 cycles,
     output reg                         act_valid,
     output reg                         act_first,
     output reg  [VECTOR_BITS-1:0]      act_vector,
@@ -43,13 +43,9 @@ module sequencer #(
     output reg                         result_accumulate,
     output reg  [VECTOR_BITS-1:0]      result_vector
 );
-    localparam [1:0] IDLE = 2'd0;
-    localparam [1:0] CHECK = 2'd1;
-    localparam [1:0] RUN = 2'd2;
-    localparam [1:0] EMPTY = 2'd3;
-
-    reg [1:0] state;
-    reg [SIZE_BITS-1:0] phase;
+    wire running;
+    wire emptying;
+    wire [SIZE_BITS-1:0] phase;
 
     // The tile that streams.
     reg [SIZE_BITS-1:0] m_left;
@@ -65,8 +61,6 @@ module sequencer #(
     reg [ACT_LIVE_BITS-1:0] store_rows;
     reg [VECTOR_BITS-1:0] next_result;
 
-    wire checked;
-    wire [2:0] check_code;
     wire accept;
     wire active;
     wire tile_end;
@@ -80,7 +74,7 @@ module sequencer #(
     wire [VECTOR_BITS-1:0] after_act;
     wire [VECTOR_BITS-1:0] after_weight;
 
-    size_check #(
+    job_control #(
         .SPLIT_STEP(ROWS),
         .COLS(COLS),
         .VECTOR_BITS(VECTOR_BITS),
@@ -88,11 +82,13 @@ module sequencer #(
         .N_BITS(N_BITS),
         .ACT_DEPTH(ACT_DEPTH),
         .WEIGHT_DEPTH(WEIGHT_DEPTH),
-        .RESULT_DEPTH(RESULT_DEPTH)
-    ) check (
+        .RESULT_DEPTH(RESULT_DEPTH),
+        .FIRST_PHASE(0),
+        .DRAIN(DRAIN)
+    ) control (
         .clk(clk),
         .rst(rst),
-        .start(accept),
+        .start(start),
         .oversize(oversize),
         .m(m),
         .k(k),
@@ -102,16 +98,22 @@ module sequencer #(
         .act_base(act_base),
         .weight_base(weight_base),
         .result_base(result_base),
-        .finished(checked),
-        .code(check_code)
+        .tile_end(tile_end),
+        .last_tile_end(tile_end & last_tile),
+        .accept(accept),
+        .running(running),
+        .emptying(emptying),
+        .phase(phase),
+        .busy(busy),
+        .done(done),
+        .error_code(error_code),
+        .cycles(cycles)
     );
 
-    assign busy = state != IDLE;
-    assign active = (state == RUN) | (state == EMPTY);
-    assign accept = start & ~busy;
+    assign active = running | emptying;
     assign last_phase = (k > 2 * ROWS) ? (k - 1'b1) | {{(SIZE_BITS-1){1'b0}}, 1'b1} : 2 * ROWS - 1;
-    assign tile_end = (state == RUN) & (phase == last_phase);
-    assign stream_now = (state == RUN) & (phase < k);
+    assign tile_end = running & (phase == last_phase);
+    assign stream_now = running & (phase < k);
     assign store_now = active & storing & ~phase[0]
                      & (phase[SIZE_BITS-1:1] < {{(SIZE_BITS-1-ACT_LIVE_BITS){1'b0}}, store_rows});
     assign last_of_strip = m_left <= ROWS;
@@ -120,41 +122,6 @@ module sequencer #(
     assign next_strip = strip_results + m[VECTOR_BITS-1:0] + {{(VECTOR_BITS-1){1'b0}}, m[0]};
     assign after_act = next_act + {{(VECTOR_BITS-1){1'b0}}, stream_now};
     assign after_weight = next_weight + {{(VECTOR_BITS-1){1'b0}}, stream_now};
-
-    // State, phase, and what the host sees.
-    always @(posedge clk) begin
-        if (rst) begin
-            state <= IDLE;
-            done <= 1'b0;
-            error_code <= 3'd0;
-            cycles <= 32'd0;
-        end else begin
-            if (accept) begin
-                state <= CHECK;
-                done <= 1'b0;
-                error_code <= 3'd0;
-                cycles <= 32'd0;
-            end else if (busy)
-                cycles <= cycles + 1'b1;
-
-            if (checked) begin
-                error_code <= check_code;
-                state <= (check_code == 3'd0) ? RUN : IDLE;
-                done <= check_code != 3'd0;
-            end
-            if (tile_end & last_tile)
-                state <= EMPTY;
-            if ((state == EMPTY) & (phase == DRAIN[SIZE_BITS-1:0] - 1'b1)) begin
-                state <= IDLE;
-                done <= 1'b1;
-            end
-        end
-
-        if ((state == CHECK) | tile_end)
-            phase <= {SIZE_BITS{1'b0}};
-        else
-            phase <= phase + 1'b1;
-    end
 
     // The tile that streams, and the tile whose results leave.
     always @(posedge clk) begin

@@ -35,21 +35,19 @@ module pe #(
     assign weight_out = next_weight;
     assign psum_out = psum;
 
+    operand_multiplier #(
+        .OPERAND_BITS(OPERAND_BITS),
+        .PRODUCT_BITS(PRODUCT_BITS)
+    ) multiplier (
+        .act(act),
+        .weight(weight),
+        .product(next_product)
+    );
+
     generate
         if (OPERAND_BITS == 8) begin : int8
-            wire signed [7:0] a;
-            wire signed [7:0] b;
-
-            assign a = act;
-            assign b = weight;
-            assign next_product = a * b;
             assign next_psum = psum_in + {{(PSUM_BITS-15){product[15]}}, product[14:0]};
         end else begin : bfloat16
-            bf16_multiplier multiplier (
-                .a(act),
-                .b(weight),
-                .product(next_product)
-            );
             fp32_adder adder (
                 .a(psum_in),
                 .b(product),

@@ -30,9 +30,9 @@ module sequencer #(
     input  wire [VECTOR_BITS-1:0]      weight_base,
     input  wire [VECTOR_BITS-1:0]      result_base,
     output wire                        busy,
-    output reg                         done,
-    output reg  [2:0]                  error_code,
-    output reg  [31:0]                 cycles,
+    output wire                        done,
+    output wire [2:0]                  error_code,
+    output wire [31:0]                 cycles,
     output reg                         act_valid,
     output reg                         act_first,
     output reg  [VECTOR_BITS-1:0]      act_vector,
@@ -44,13 +44,9 @@ module sequencer #(
     output reg                         result_accumulate,
     output reg  [VECTOR_BITS-1:0]      result_vector
 );
-    localparam [1:0] IDLE = 2'd0;
-    localparam [1:0] CHECK = 2'd1;
-    localparam [1:0] RUN = 2'd2;
-    localparam [1:0] EMPTY = 2'd3;
-
-    reg [1:0] state;
-    reg [SIZE_BITS-1:0] phase;
+    wire running;
+    wire emptying;
+    wire [SIZE_BITS-1:0] phase;
     reg [SIZE_BITS-1:0] last_phase;
 
     // The tile that streams.
@@ -70,8 +66,6 @@ module sequencer #(
     reg [SIZE_BITS-1:0] k_left;
     reg [N_BITS-1:0] n_left;
 
-    wire checked;
-    wire [2:0] check_code;
     wire accept;
     wire tile_end;
     wire stream_now;
@@ -83,8 +77,9 @@ module sequencer #(
     wire [SIZE_BITS-1:0] full_period;
     wire [VECTOR_BITS-1:0] next_base;
     wire [VECTOR_BITS-1:0] after_sum;
+    wire unused;
 
-    size_check #(
+    job_control #(
         .SPLIT_STEP(ROWS),
         .COLS(COLS),
         .VECTOR_BITS(VECTOR_BITS),
@@ -92,11 +87,13 @@ module sequencer #(
         .N_BITS(N_BITS),
         .ACT_DEPTH(ACT_DEPTH),
         .WEIGHT_DEPTH(WEIGHT_DEPTH),
-        .RESULT_DEPTH(RESULT_DEPTH)
-    ) check (
+        .RESULT_DEPTH(RESULT_DEPTH),
+        .FIRST_PHASE(ROWS),
+        .DRAIN(DRAIN)
+    ) control (
         .clk(clk),
         .rst(rst),
-        .start(accept),
+        .start(start),
         .oversize(oversize),
         .m(m),
         .k(k),
@@ -106,59 +103,29 @@ module sequencer #(
         .act_base(act_base),
         .weight_base(weight_base),
         .result_base(result_base),
-        .finished(checked),
-        .code(check_code)
+        .tile_end(tile_end),
+        .last_tile_end(tile_end & last_tile & streaming),
+        .accept(accept),
+        .running(running),
+        .emptying(emptying),
+        .phase(phase),
+        .busy(busy),
+        .done(done),
+        .error_code(error_code),
+        .cycles(cycles)
     );
 
-    assign busy = state != IDLE;
-    assign accept = start & ~busy;
-    assign tile_end = (state == RUN) & (phase == last_phase);
+    assign unused = &{1'b0, emptying};
+    assign tile_end = running & (phase == last_phase);
     assign last_m = m - 1'b1;
-    assign stream_now = (state == RUN) & streaming & (phase < m);
-    assign fetch_now = (state == RUN) & fetching & (phase >= ROWS) & (phase < 2 * ROWS);
+    assign stream_now = running & streaming & (phase < m);
+    assign fetch_now = running & fetching & (phase >= ROWS) & (phase < 2 * ROWS);
     assign fetch_row = 2 * ROWS - 1 - phase;
     assign fetch_last_of_sum = k_left <= ROWS;
     assign fetch_last_tile = fetch_last_of_sum & (n_left <= COLS);
     assign full_period = (m > 2 * ROWS) ? {last_m[SIZE_BITS-1:1], 1'b1} : 2 * ROWS - 1;
     assign next_base = sum_base + m[VECTOR_BITS-1:0] + {{(VECTOR_BITS-1){1'b0}}, m[0]};
     assign after_sum = last_of_sum ? next_base : sum_base;
-
-    // State, phase, and what the host sees.
-    always @(posedge clk) begin
-        if (rst) begin
-            state <= IDLE;
-            done <= 1'b0;
-            error_code <= 3'd0;
-            cycles <= 32'd0;
-        end else begin
-            if (accept) begin
-                state <= CHECK;
-                done <= 1'b0;
-                error_code <= 3'd0;
-                cycles <= 32'd0;
-            end else if (busy)
-                cycles <= cycles + 1'b1;
-
-            if (checked) begin
-                error_code <= check_code;
-                state <= (check_code == 3'd0) ? RUN : IDLE;
-                done <= check_code != 3'd0;
-            end
-            if (tile_end & last_tile & streaming)
-                state <= EMPTY;
-            if ((state == EMPTY) & (phase == DRAIN[SIZE_BITS-1:0] - 1'b1)) begin
-                state <= IDLE;
-                done <= 1'b1;
-            end
-        end
-
-        if (state == CHECK)
-            phase <= ROWS;
-        else if (tile_end)
-            phase <= {SIZE_BITS{1'b0}};
-        else
-            phase <= phase + 1'b1;
-    end
 
     // The tile that streams, and the tile whose weights come next.
     always @(posedge clk) begin
