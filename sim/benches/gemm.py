@@ -45,7 +45,7 @@ async def largest_sums(dut: Any) -> None:
     while not product_fits(spec, 2, k, spec.cols):
         k //= 2
     kinds = operand_type(spec)
-    extremes = (-128, 127) if spec.operands == "int8" else (-1.0, 3.3e38, 1e-40)
+    extremes = (-128, 127) if spec.operands == "int8" else (-1.0, 3.3e38, 1e-40, float("nan"))
     for a in extremes:
         for w in extremes:
             await host.run(np.full((2, k), a).astype(kinds), np.full((k, spec.cols), w).astype(kinds))
