@@ -83,7 +83,7 @@ def floorplan(folder: Path, spec: AcceleratorSpec, synth: Path, config: LoopConf
     """Size the die, put the ports on its edge, and cluster the cells into soft macros."""
     from placer.clustering import group
     from placer.formats.plc import write_plc
-    from placer.formats.protobuf import write_netlist
+    from placer.formats.protobuf_writer import write_netlist
     from placer.partitioning import partition
 
     _, flat, placement = _flat(spec, synth, config)

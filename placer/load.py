@@ -15,7 +15,8 @@ from placer.formats.def_ import read_def, write_def
 from placer.formats.def_netlist import to_netlist, with_placement
 from placer.formats.lef import read_lef
 from placer.formats.plc import load_design, write_plc
-from placer.formats.protobuf import read_netlist, write_netlist
+from placer.formats.protobuf import read_netlist
+from placer.formats.protobuf_writer import write_netlist
 from placer.netlist import InputError, Netlist, NodeKind, Placement
 from placer.partitioning import partition
 

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from placer.formats.plc import PlcHeader, load_design, read_canvas, read_header, read_plc, write_plc
-from placer.formats.protobuf import read_netlist, write_netlist
+from placer.formats.protobuf import read_netlist
+from placer.formats.protobuf_writer import write_netlist
 from placer.netlist import Canvas, InputError, Netlist, NodeKind, Placement
 
 # design: hard, soft, ports, nets, sum of weights, canvas, columns, rows
