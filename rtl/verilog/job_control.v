@@ -42,6 +42,8 @@ module job_control #(
     localparam [1:0] EMPTY = 2'd3;
 
     reg [1:0] state;
+    reg carry;
+    wire [15:0] low;
     wire checked;
     wire [2:0] check_code;
 
@@ -74,6 +76,7 @@ module job_control #(
     assign busy = state != IDLE;
     assign accept = start & ~busy;
     assign running = state == RUN;
+    assign low = cycles[15:0];
     assign emptying = state == EMPTY;
 
     always @(posedge clk) begin
@@ -81,15 +84,12 @@ module job_control #(
             state <= IDLE;
             done <= 1'b0;
             error_code <= 3'd0;
-            cycles <= 32'd0;
         end else begin
             if (accept) begin
                 state <= CHECK;
                 done <= 1'b0;
                 error_code <= 3'd0;
-                cycles <= 32'd0;
-            end else if (busy)
-                cycles <= cycles + 1'b1;
+            end
 
             if (checked) begin
                 error_code <= check_code;
@@ -103,6 +103,13 @@ module job_control #(
                 done <= 1'b1;
             end
         end
+
+        // The counter's halves: what the upper one adds is known a cycle before, when the lower one is about to be full.
+        if (rst | accept)
+            cycles <= 32'd0;
+        else if (busy)
+            cycles <= {cycles[31:16] + {15'd0, carry}, low + 16'd1};
+        carry <= ~(rst | accept) & (low == (busy ? 16'hFFFE : 16'hFFFF));
 
         if (state == CHECK)
             phase <= FIRST_PHASE[SIZE_BITS-1:0];

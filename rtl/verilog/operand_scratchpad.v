@@ -34,13 +34,21 @@ module operand_scratchpad #(
     localparam CONTROL_BITS = 2 + VECTOR_BITS + LIVE_BITS;
 
     wire [LANES*GROUPS-1:0] conflict;
-    wire [BITS*(LANES*GROUPS+1)-1:0] bus_or;
+    wire [BITS*LANES*GROUPS-1:0] bus_words;
+    wire [BITS-1:0] bus_word;
 
     assign bus_conflict = |conflict;
-    assign bus_or[BITS-1:0] = {BITS{1'b0}};
+
+    or_tree #(
+        .WIDTH(BITS),
+        .WORDS(LANES * GROUPS)
+    ) bus_read (
+        .words(bus_words),
+        .any(bus_word)
+    );
 
     always @(posedge clk)
-        bus_rdata <= bus_or[BITS*LANES*GROUPS +: BITS];
+        bus_rdata <= bus_word;
 
     genvar l;
     genvar g;
@@ -53,7 +61,8 @@ module operand_scratchpad #(
             wire [LIVE_BITS-1:0] lane_live;
             wire read;
             wire bus_here;
-            wire [BITS*(GROUPS+1)-1:0] read_or;
+            wire [BITS*GROUPS-1:0] read_words;
+            wire [BITS-1:0] read_word;
             reg captured;
             reg captured_mark;
             reg word_mark;
@@ -80,7 +89,14 @@ module operand_scratchpad #(
             end
             assign read = lane_valid & (lane_live != {LIVE_BITS{1'b0}});
             assign bus_here = bus_valid & ({{(32-LANE_BITS){1'b0}}, bus_lane} == l);
-            assign read_or[BITS-1:0] = {BITS{1'b0}};
+
+            or_tree #(
+                .WIDTH(BITS),
+                .WORDS(GROUPS)
+            ) array_read (
+                .words(read_words),
+                .any(read_word)
+            );
 
             always @(posedge clk) begin
                 captured <= lane_valid & ~rst;
@@ -92,8 +108,8 @@ module operand_scratchpad #(
                 wire array_hit;
                 wire bus_hit;
                 wire [BITS-1:0] dout;
-                reg array_read;
-                reg bus_read;
+                reg for_array;
+                reg for_bus;
 
                 assign array_hit = read & ({{(32-GROUP_BITS){1'b0}}, lane_vector[VECTOR_BITS-1:WORD_BITS]} == g);
                 assign bus_hit = bus_here & ({{(32-GROUP_BITS){1'b0}}, bus_vector[VECTOR_BITS-1:WORD_BITS]} == g);
@@ -107,11 +123,11 @@ module operand_scratchpad #(
                     .dout(dout)
                 );
                 always @(posedge clk) begin
-                    array_read <= array_hit;
-                    bus_read <= bus_hit & ~array_hit & ~bus_write;
+                    for_array <= array_hit;
+                    for_bus <= bus_hit & ~array_hit & ~bus_write;
                 end
-                assign read_or[BITS*(g+1) +: BITS] = read_or[BITS*g +: BITS] | (dout & {BITS{array_read}});
-                assign bus_or[BITS*(GROUPS*l+g+1) +: BITS] = bus_or[BITS*(GROUPS*l+g) +: BITS] | (dout & {BITS{bus_read}});
+                assign read_words[BITS*g +: BITS] = dout & {BITS{for_array}};
+                assign bus_words[BITS*(GROUPS*l+g) +: BITS] = dout & {BITS{for_bus}};
             end
 
             for (j = 0; j < ELEMENTS; j = j + 1) begin : element
@@ -121,7 +137,7 @@ module operand_scratchpad #(
                 always @(posedge clk) begin
                     alive <= lane_live > j;
                     if (captured)
-                        value <= read_or[BITS*GROUPS+OPERAND_BITS*j +: OPERAND_BITS] & {OPERAND_BITS{alive}};
+                        value <= read_word[OPERAND_BITS*j +: OPERAND_BITS] & {OPERAND_BITS{alive}};
                 end
                 delay_line #(
                     .WIDTH(OPERAND_BITS),

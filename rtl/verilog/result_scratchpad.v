@@ -34,13 +34,21 @@ module result_scratchpad #(
     localparam CONTROL_BITS = 2 + VECTOR_BITS;
 
     wire [LANES*BANKS-1:0] conflict;
-    wire [BITS*(LANES*BANKS+1)-1:0] bus_or;
+    wire [BITS*LANES*BANKS-1:0] bus_words;
+    wire [BITS-1:0] bus_word;
 
     assign bus_conflict = |conflict;
-    assign bus_or[BITS-1:0] = {BITS{1'b0}};
+
+    or_tree #(
+        .WIDTH(BITS),
+        .WORDS(LANES * BANKS)
+    ) bus_read (
+        .words(bus_words),
+        .any(bus_word)
+    );
 
     always @(posedge clk)
-        bus_rdata <= bus_or[BITS*LANES*BANKS +: BITS];
+        bus_rdata <= bus_word;
 
     genvar l;
     genvar b;
@@ -53,7 +61,8 @@ module result_scratchpad #(
             wire write;
             wire [VECTOR_BITS-1:0] write_vector;
             wire bus_here;
-            wire [BITS*(BANKS+1)-1:0] read_or;
+            wire [BITS*BANKS-1:0] read_words;
+            wire [BITS-1:0] read_word;
             reg [BITS-1:0] old;
             reg [BITS-1:0] sum;
 
@@ -82,18 +91,25 @@ module result_scratchpad #(
                 .out({write, write_vector})
             );
             assign bus_here = bus_valid & ({{(32-LANE_BITS){1'b0}}, bus_lane} == l);
-            assign read_or[BITS-1:0] = {BITS{1'b0}};
+
+            or_tree #(
+                .WIDTH(BITS),
+                .WORDS(BANKS)
+            ) array_read (
+                .words(read_words),
+                .any(read_word)
+            );
 
             always @(posedge clk)
-                old <= read_or[BITS*BANKS +: BITS];
+                old <= read_word;
 
             for (b = 0; b < BANKS; b = b + 1) begin : bank
                 wire read_hit;
                 wire write_hit;
                 wire bus_hit;
                 wire [BITS-1:0] dout;
-                reg array_read;
-                reg bus_read;
+                reg for_array;
+                reg for_bus;
 
                 assign read_hit = lane_valid & lane_accumulate & ({{(31-GROUP_BITS){1'b0}}, lane_vector[VECTOR_BITS-1:WORD_BITS+1], lane_vector[0]} == b);
                 assign write_hit = write & ({{(31-GROUP_BITS){1'b0}}, write_vector[VECTOR_BITS-1:WORD_BITS+1], write_vector[0]} == b);
@@ -108,11 +124,11 @@ module result_scratchpad #(
                     .dout(dout)
                 );
                 always @(posedge clk) begin
-                    array_read <= read_hit;
-                    bus_read <= bus_hit & ~read_hit & ~write_hit & ~bus_write;
+                    for_array <= read_hit;
+                    for_bus <= bus_hit & ~read_hit & ~write_hit & ~bus_write;
                 end
-                assign read_or[BITS*(b+1) +: BITS] = read_or[BITS*b +: BITS] | (dout & {BITS{array_read}});
-                assign bus_or[BITS*(BANKS*l+b+1) +: BITS] = bus_or[BITS*(BANKS*l+b) +: BITS] | (dout & {BITS{bus_read}});
+                assign read_words[BITS*b +: BITS] = dout & {BITS{for_array}};
+                assign bus_words[BITS*(BANKS*l+b) +: BITS] = dout & {BITS{for_bus}};
             end
 
             for (j = 0; j < COLUMNS; j = j + 1) begin : column
