@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
+from jax import Array, lax
 
 from placer.analytical.system import System
 
@@ -26,21 +26,23 @@ def density_gradient(system: System, position: Array) -> tuple[Array, Array]:
     Returns:
         Gradient [B, 2]; the share of the movable area that lies above the target density (fillers not counted).
     """
-    index, share = _stencil(system, position)  # [9, S], [9, S]
+    stencil = _stencil(system, position)
     across, up = _overlaps(system, position)  # [K, X], [K, Y]
-    bins = system.columns * system.rows
-    n = system.real_pieces
 
-    def spread(begin: int, end: int | None) -> Array:
-        flat = jnp.zeros(bins, position.dtype)
-        return flat.at[index[:, begin:end].ravel()].add(share[:, begin:end].ravel(), mode="promise_in_bounds")
+    def spread(pieces: slice) -> Array:
+        flat = jnp.zeros(system.columns * system.rows, position.dtype)
+        for index, share in stencil:
+            flat = flat.at[index[pieces]].add((share * system.piece_weight)[pieces], mode="promise_in_bounds")
+        return flat.reshape(system.columns, system.rows)
 
     blocks = (across * system.block_weight[:, None]).T @ up
-    bodies = spread(0, n).reshape(system.columns, system.rows) + blocks
+    bodies = spread(slice(0, system.real_pieces)) + blocks
     pushes = []
-    for force in field(bodies + spread(n, None).reshape(bodies.shape), system.span):
-        on_pieces = (force.ravel()[index] * share).sum(0)  # [S]
-        push = jnp.zeros(len(position), position.dtype).at[system.owner].add(on_pieces, mode="promise_in_bounds")
+    for force in field(bodies + spread(slice(system.real_pieces, None)), system.span):
+        there = force.ravel()
+        on_pieces = sum(there.at[index].get(mode="promise_in_bounds") * share for index, share in stencil)  # [S]
+        push = jnp.zeros(len(position), position.dtype)
+        push = push.at[system.owner].add(on_pieces * system.piece_weight, mode="promise_in_bounds")
         on_blocks = system.block_weight * ((across @ force) * up).sum(1)  # [K]
         pushes.append(push.at[system.block].add(on_blocks, mode="promise_in_bounds"))
     area = system.cell[0] * system.cell[1]
@@ -49,21 +51,28 @@ def density_gradient(system: System, position: Array) -> tuple[Array, Array]:
     return -jnp.stack(pushes, 1) * area, overflow
 
 
-def _stencil(system: System, position: Array) -> tuple[Array, Array]:
-    """Bins that each piece touches and its density in them, [9, S] each."""
-    lines, overlaps = [], []
+def _stencil(system: System, position: Array) -> list[tuple[Array, Array]]:
+    """The nine bins that each piece may touch, and the share of a bin that it covers there; [S] each."""
+    places = []
     for axis, count in enumerate((system.columns, system.rows)):
         half, cell = system.piece_half[:, axis], system.cell[axis]
         centre = position[:, axis][system.owner] + (system.shift if axis == 0 else 0.0)
         centre = jnp.clip(centre, half, system.span[axis] - half)
         low, high = (centre - half) / cell, (centre + half) / cell
-        first = jnp.clip(jnp.floor(low), 0, count - 1)
-        steps = [first + k for k in range(REACH)]
-        lines.append([jnp.minimum(line.astype(jnp.int32), count - 1) for line in steps])
-        overlaps.append([jnp.maximum(jnp.minimum(high, line + 1) - jnp.maximum(low, line), 0.0) for line in steps])
-    index = jnp.stack([x * system.rows + y for x in lines[0] for y in lines[1]])
-    share = jnp.stack([x * y * system.piece_weight for x in overlaps[0] for y in overlaps[1]])
-    return index, share
+        places.append((low, high, jnp.clip(jnp.floor(low), 0, count - 1)))
+    # What follows is computed again wherever it is used: cheaper than to hold nine bins of each piece.
+    across, up = lax.optimization_barrier(places)
+
+    def line(place: tuple[Array, Array, Array], k: int, count: int) -> tuple[Array, Array]:
+        low, high, first = place
+        at = first + k
+        return jnp.minimum(at.astype(jnp.int32), count - 1), jnp.maximum(
+            jnp.minimum(high, at + 1) - jnp.maximum(low, at), 0.0
+        )
+
+    columns = [line(across, k, system.columns) for k in range(REACH)]
+    rows = [line(up, k, system.rows) for k in range(REACH)]
+    return [(x * system.rows + y, wide * tall) for x, wide in columns for y, tall in rows]
 
 
 def _overlaps(system: System, position: Array) -> tuple[Array, Array]:
