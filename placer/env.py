@@ -2,14 +2,15 @@
 
     state, observation = reset(problem)
     state, observation = step(problem, state, action)        # until observation.active is false
-    outcome = finish(problem, state, iterations)             # soft macros, flips, cost
+    outcome = finish(problem, state.position, iterations)    # soft macros, flips, cost
 
 All may be jitted and vmapped, over states and over problems of the same sizes. An action is a cell of the policy's
-grid, column * G + row. Within its cell the macro takes the feasible fine position that touches most (other macros'
-halos, the canvas's edge), the nearest to the cell's middle among equals: so macros abut, and few gaps are left that fit
-nothing. A cell is feasible when it has such a position, by exact rectangles; so a state is always legal. Where no cell
-is feasible, the episode is truncated (``State.dead``) and its cost is a penalty above that of any complete placement
-seen. Letters as in ``placer.problem``; V: scalar features.
+grid, column * G + row. Within its cell the macro takes the admissible position that kills the fewest berths, among
+these the one that touches most (other macros' halos, the canvas's edge), the nearest to the cell's middle among equals:
+so macros abut, and few gaps are left that fit nothing. Candidates are fine positions and the places of berths. A
+position is admissible when it is legal, by exact rectangles, and when what is still to come can be placed after it
+(``placer.berths``); so each episode ends legally, and the mask is never empty. Letters as in ``placer.problem`` and
+``placer.berths``; V: scalar features.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from placer.berths import Claims, admissible, first_claims, killed, settle
 from placer.cost_jax import proxy_cost
 from placer.problem import Problem
 from placer.soft_step import overlap, place_soft
@@ -29,8 +31,11 @@ MAPS = 6
 
 SCALARS = 10
 
-DEAD_COST = 2.0
-"""Cost of a truncated episode, plus twice the share of macros that were left over."""
+KILL_WEIGHT = 8.0
+"""What a killed berth weighs against sides that touch: more than all four, so that fewest kills come first."""
+
+BERTH_SCORE = 2.0 - KILL_WEIGHT
+"""Of a berth, which kills only itself; as if it touched on two sides."""
 
 
 @jax.tree_util.register_dataclass
@@ -41,8 +46,8 @@ class State:
     position: Array  # [H, 2] um; meaningful where placed
     placed: Array  # [H] bool
     turn: Array  # [] slot of the macro to place next
-    dead: Array  # [] bool: the macro to place next fits nowhere
-    choice: Array  # [G * G] fine position, column * F + row, that an action leads to
+    claims: Claims
+    choice: Array  # [G * G, 2] um, where an action leads to
 
 
 @jax.tree_util.register_dataclass
@@ -72,39 +77,38 @@ class Outcome:
     """An episode's end.
 
     Attributes:
-        cost: the weighted proxy cost, or a penalty when the episode was truncated.
+        cost: the weighted proxy cost.
         terms: wirelength, density and congestion.
         position, orientation: of all nodes of the netlist.
-        complete: every macro is placed.
     """
 
     cost: Array  # []
     terms: Array  # [3]
     position: Array  # [N, 2] um
     orientation: Array  # [N]
-    complete: Array  # [] bool
 
 
 def reset(problem: Problem) -> tuple[State, Observation]:
     """The start of an episode: fixed macros are placed, the first movable one is next."""
     hard = problem.hard_size.shape[0]
     position = jnp.where(problem.hard_fixed[:, None], problem.start[:hard], 0.0)
-    return _observe(problem, position, problem.hard_fixed, jnp.int32(0))
+    return _observe(problem, position, problem.hard_fixed, jnp.int32(0), first_claims(problem.berths))
 
 
 def step(problem: Problem, state: State, action: Array) -> tuple[State, Observation]:
-    """Place the next macro in cell ``action``; nothing happens once the episode is over."""
-    fine = problem.fine_x.shape[0]
-    chosen = state.choice[action]
-    centre = jnp.stack([problem.fine_x[chosen // fine], problem.fine_y[chosen % fine]])
-    active = _active(problem, state)
-    here = (jnp.arange(state.placed.shape[0]) == state.turn) & active
+    """Place the next macro in cell ``action``, one of the mask's; nothing happens once the episode is over."""
+    centre = state.choice[action]
+    active = state.turn < problem.hard_count
+    slots = jnp.arange(state.placed.shape[0])
+    here = (slots == state.turn) & active
     position = jnp.where(here[:, None], centre, state.position)
-    return _observe(problem, position, state.placed | here, state.turn + active)
-
-
-def _active(problem: Problem, state: State) -> Array:
-    return (state.turn < problem.hard_count) & ~state.dead
+    # A little less than the mask's reach, so that rounding cannot kill more than the mask allowed for.
+    size = problem.hard_size[jnp.minimum(state.turn, len(slots) - 1)]
+    reach = (problem.berths.size + size) / 2 + problem.gap - problem.spacing / 4
+    hit = (jnp.abs(problem.berths.centre - centre) < reach).all(-1) & active
+    waiting = (slots > state.turn) & (slots < problem.hard_count)
+    claims = settle(problem.berths, state.claims, waiting, hit)
+    return _observe(problem, position, state.placed | here, state.turn + active, claims)
 
 
 def feasible_positions(problem: Problem, position: Array, placed: Array, turn: Array) -> Array:
@@ -112,7 +116,7 @@ def feasible_positions(problem: Problem, position: Array, placed: Array, turn: A
     size = problem.hard_size[turn]
 
     def clear(axis: int, lines: Array) -> tuple[Array, Array]:
-        reach = (problem.hard_size[:, axis] + size[axis]) / 2 + problem.halo
+        reach = (problem.hard_size[:, axis] + size[axis]) / 2 + problem.gap
         clash = (jnp.abs(lines[:, None] - position[None, :, axis]) < reach) & placed  # [F, H]
         margin = problem.canvas[axis] * 1e-6
         inside = (lines - size[axis] / 2 >= margin) & (lines + size[axis] / 2 <= problem.canvas[axis] - margin)
@@ -123,32 +127,53 @@ def feasible_positions(problem: Problem, position: Array, placed: Array, turn: A
     return (clash_x @ clash_y.T < 0.5) & inside_x[:, None] & inside_y[None, :]
 
 
-def _choose(feasible: Array, grid: int) -> tuple[Array, Array]:
-    """The best fine position of each cell [G * G], and how many of its four sides touch, -1 where none is feasible."""
-    lines = feasible.shape[0]
-    fine = lines // grid
-    wall = ~jnp.pad(feasible, 1)
+def _choose(problem: Problem, position: Array, placed: Array, turn: Array, claims: Claims) -> tuple[Array, Array]:
+    """The best position of each cell: where [G * G, 2] um, and its touching sides [G * G], -1 if there is none."""
+    lines = (problem.fine_x, problem.fine_y)
+    size, grid = problem.hard_size[turn], problem.quadratic.edge_x.shape[1]
+    slots = jnp.arange(placed.shape[0])
+    waiting = (slots > turn) & (slots < problem.hard_count)
+    legal = feasible_positions(problem, position, placed, turn)
+    clash = killed(problem.berths, claims, lines, size, problem.gap)
+    kills, allowed, open_berth = admissible(problem.berths, claims, waiting, clash)
+
+    count = lines[0].shape[0]
+    fine = count // grid
+    wall = ~jnp.pad(legal, 1)
     touching = wall[:-2, 1:-1].astype(jnp.float32) + wall[2:, 1:-1] + wall[1:-1, :-2] + wall[1:-1, 2:]  # [F, F]
     off = jnp.abs(jnp.arange(fine) - (fine - 1) / 2) / (fine + 1)
     nearness = -0.4 * (off[:, None] + off[None, :])  # above -1, so that it only decides between equals
-    blocks = jnp.where(feasible, touching, -jnp.inf).reshape(grid, fine, grid, fine).transpose(0, 2, 1, 3)
+    score = jnp.where(legal & allowed, touching - KILL_WEIGHT * kills, -jnp.inf)
+    blocks = score.reshape(grid, fine, grid, fine).transpose(0, 2, 1, 3)
     blocks = (blocks + nearness).reshape(grid * grid, fine * fine)
     best = jnp.argmax(blocks, 1)
     cell = jnp.arange(grid * grid)
     column, row = cell // grid * fine + best // fine, cell % grid * fine + best % fine
-    touch = jnp.where(feasible[column, row], touching[column, row], -1.0)
-    return (column * lines + row).astype(jnp.int32), touch
+    where = jnp.stack([lines[0][column], lines[1][row]], 1)
+    fine_score = jnp.max(blocks, 1)
+
+    # Berths that the macro fits into: it takes the lower left corner, and kills that berth only.
+    centre = problem.berths.centre - (problem.berths.size - size) / 2  # [P, 2]
+    at = jnp.clip(jnp.floor(centre / problem.canvas * problem.grid).astype(jnp.int32), 0, problem.grid - 1)
+    at = jnp.where(open_berth & (problem.berths.fits[turn] > 0), at[:, 0] * grid + at[:, 1], grid * grid)
+    berth = jnp.full(grid * grid, -1).at[at].max(jnp.arange(len(at)), mode="drop")  # [G * G]
+    take = (berth >= 0) & (fine_score < BERTH_SCORE)
+    chosen = jnp.where(take[:, None], centre[berth], where)
+    feasible = take | (fine_score > -jnp.inf)
+    touch = jnp.where(take, 2.0, touching[column, row])
+    return chosen, jnp.where(feasible, touch, -1.0)
 
 
-def _observe(problem: Problem, position: Array, placed: Array, turn: Array) -> tuple[State, Observation]:
+def _observe(
+    problem: Problem, position: Array, placed: Array, turn: Array, claims: Claims
+) -> tuple[State, Observation]:
     quadratic = problem.quadratic
     grid = quadratic.edge_x.shape[1]
     turn = turn.astype(jnp.int32)
     current = jnp.minimum(turn, problem.hard_size.shape[0] - 1)
-    choice, touch = _choose(feasible_positions(problem, position, placed, current), grid)
-    mask = touch >= 0
-    more = turn < problem.hard_count
-    dead = more & ~mask.any()
+    choice, touch = _choose(problem, position, placed, current, claims)
+    active = turn < problem.hard_count
+    mask = (touch >= 0) | ~active
 
     lines = (jnp.arange(grid) + 0.5)[:, None] * (problem.canvas / problem.grid)  # [G, 2] um
     pull = quadratic.pull[current]
@@ -189,22 +214,22 @@ def _observe(problem: Problem, position: Array, placed: Array, turn: Array) -> t
             jnp.stack([quadratic.stiffness[current], pull.sum()]),
         ]
     )
-    state = State(position, placed, turn, dead, choice)
-    return state, Observation(maps, scalars, mask | ~mask.any(), current, more & ~dead)
+    state = State(position, placed, turn, claims, choice)
+    return state, Observation(maps, scalars, mask, current, active)
 
 
-def finish(problem: Problem, state: State, iterations: int) -> Outcome:
+def finish(problem: Problem, hard_position: Array, iterations: int) -> Outcome:
     """Close an episode: place soft macros, flip hard ones, and count the cost.
 
     Args:
         problem: of the episode.
-        state: at its end.
+        hard_position: [H, 2] um of the hard macros, all of them placed.
         iterations: of the soft macros' gradient descent.
     """
     hard, soft = problem.hard_size.shape[0], problem.soft_size.shape[0]
     quadratic = problem.quadratic
-    soft_position = quadratic.soft_base + quadratic.soft_pull @ state.position
-    position = jnp.concatenate([state.position, soft_position, problem.start[hard + soft :]])
+    soft_position = quadratic.soft_base + quadratic.soft_pull @ hard_position
+    position = jnp.concatenate([hard_position, soft_position, problem.start[hard + soft :]])
     signs, position = place_soft(
         problem.smooth,
         problem.connections,
@@ -212,7 +237,7 @@ def finish(problem: Problem, state: State, iterations: int) -> Outcome:
         problem.canvas,
         position,
         problem.hard_size,
-        state.placed,
+        problem.hard_fixed | (jnp.arange(hard) < problem.hard_count),
         problem.hard_signs,
         problem.soft_size,
         problem.soft_movable,
@@ -224,7 +249,4 @@ def finish(problem: Problem, state: State, iterations: int) -> Outcome:
     orientation = problem.base_orientation.at[nodes[:hard]].set(flipped, mode="drop")
     everywhere = problem.base_position.at[nodes].set(position, mode="drop")
     terms = jnp.stack(proxy_cost(problem.cost, everywhere, orientation))
-    left = 1 - jnp.minimum(state.turn, problem.hard_count) / jnp.maximum(problem.hard_count, 1)
-    complete = state.turn >= problem.hard_count
-    cost = jnp.where(complete, problem.weights @ terms, DEAD_COST + 2 * left)
-    return Outcome(cost, terms, everywhere, orientation, complete)
+    return Outcome(problem.weights @ terms, terms, everywhere, orientation)

@@ -225,11 +225,8 @@ def _solve(packing: Packing, seed: int, effort: int) -> Int64Array:
     Raises:
         Infeasible: none exists (area, or all relative orders searched), or none was found.
     """
-    room = (packing.high + packing.size).max(0) - packing.low.min(0)
+    _check_area(packing)
     size = packing.size.astype(np.float64)
-    share = float(size.prod(1).sum() / room.astype(np.float64).prod())
-    if share > 1:
-        raise Infeasible(f"the macros need {share:.3f} times the area that there is")
     kept_order = compact(packing, packing.target, min(10 * len(size), REPAIR_WORK // len(size) ** 2))
     found = [] if kept_order is None else [kept_order]
     orders = _orders(packing)
@@ -239,10 +236,17 @@ def _solve(packing: Packing, seed: int, effort: int) -> Int64Array:
         if complete:
             found.append(corner)
     if not found:
-        found = [_pack(packing, orders, seed, effort)]
+        found = [pack(packing, seed, effort)]
     distinct = {c.tobytes(): c for c in sorted(found, key=lambda c: _distance(packing, c))}
     best = [_improve(packing, c) for c in list(distinct.values())[:IMPROVED]]
     return min(best, key=lambda c: _distance(packing, c))
+
+
+def _check_area(packing: Packing) -> None:
+    room = (packing.high + packing.size).max(0) - packing.low.min(0)
+    share = float(packing.size.astype(np.float64).prod(1).sum() / room.astype(np.float64).prod())
+    if share > 1:
+        raise Infeasible(f"the macros need {share:.3f} times the area that there is")
 
 
 def _orders(packing: Packing) -> list[Int64Array]:
@@ -259,8 +263,17 @@ def _search(
     return search_orders(p.size, p.low, p.high, goal, cost, p.blocks, order, rounds, seed)
 
 
-def _pack(packing: Packing, orders: list[Int64Array], seed: int, effort: int) -> Int64Array:
-    """Any packing: exact search when macros are few, else from the corners in many orders."""
+def pack(packing: Packing, seed: int = 0, effort: int = 300) -> Int64Array:
+    """Any packing: exact search when macros are few, else from the corners in many orders.
+
+    Returns:
+        lower left corners, [M, 2].
+
+    Raises:
+        Infeasible: none exists (area, or all relative orders searched), or none was found.
+    """
+    _check_area(packing)
+    orders = _orders(packing)
     if len(packing.size) <= EXACT_MACROS:
         _, size, low, high = boxes_of(packing, packing.target)
         verdict, corner = exact_search(size, low, high, len(packing.size), EXACT_NODES)

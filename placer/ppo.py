@@ -116,7 +116,6 @@ class Metrics:
 
     cost: Array  # [] mean
     best: Array  # [] least
-    truncated: Array  # [] share of episodes that met a dead end
     entropy: Array  # [] nats per step
     kl: Array  # [] nats per step, of the policy before to that after
     value_error: Array  # [] mean square, normalised
@@ -244,7 +243,7 @@ def update(
     key = jax.random.fold_in(key, state.update)
     play_key, shuffle_key, score_key = jax.random.split(key, 3)
     final, steps = play(problem, state.params, config, jax.random.split(play_key, config.episodes))
-    outcome: Outcome = jax.vmap(env.finish, (None, 0, None))(problem, final, config.soft_iterations)
+    outcome: Outcome = jax.vmap(env.finish, (None, 0, None))(problem, final.position, config.soft_iterations)
     cost = outcome.cost if score is None else score(outcome.cost, score_key)
 
     # Normalise returns by running moments, the first batch's at first.
@@ -279,8 +278,8 @@ def update(
     orders = orders[:, : part * config.minibatches].reshape(-1, part)
     (params, moments), reports = jax.lax.scan(learn, (state.params, state.optimizer), orders)
 
-    first = jnp.argmin(jnp.where(outcome.complete, outcome.cost, jnp.inf))
-    better = outcome.complete[first] & (outcome.cost[first] < state.best_cost)
+    first = jnp.argmin(outcome.cost)
+    better = outcome.cost[first] < state.best_cost
     after = TrainState(
         params,
         moments,
@@ -294,7 +293,6 @@ def update(
     metrics = Metrics(
         outcome.cost.mean(),
         outcome.cost.min(),
-        1.0 - outcome.complete.mean(),
         reports[0, 0],
         reports[-1, 1],
         reports[0, 2],

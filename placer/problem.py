@@ -19,14 +19,16 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
+from placer.berths import Berths, berths_of
 from placer.cost_jax import CostArrays, cost_arrays
 from placer.graph import Graph, graph_of
 from placer.netlist import FloatArray, IntArray, Netlist, NodeKind, Orientation, Placement
 from placer.quadratic import Quadratic, quadratic_of
 from placer.soft_step import Connections, SmoothCost, smooth_cost_of
 
-SPACING_UM = 0.002
-"""Clearance beyond the halos, more than what single precision loses; so a legal state is legal in doubles too."""
+SPACING_UM, SPACING = 0.002, 2e-6
+"""Clearance beyond the halos, in um and relative to the canvas, the larger one counts: more than what single precision
+loses, so a legal state is legal in doubles too."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Problem:
     Attributes:
         canvas: width and height of the canvas.
         weights: of wirelength, density and congestion in the reward.
-        halo: least distance of a hard macro's edge from another's, that is two halos and some clearance.
+        gap: least distance of a hard macro's edge from another's: two halos and the clearance ``spacing``.
         hard_count: how many hard macros the episode places, the first slots.
         slot_node: node of each slot; N for padding.
         fine_x, fine_y: where centres may be; infinite for padding.
@@ -57,7 +59,8 @@ class Problem:
 
     canvas: Array  # [2]
     weights: Array  # [3] without unit
-    halo: Array  # []
+    gap: Array  # []
+    spacing: Array  # []
     hard_count: Array  # []
     slot_node: Array  # [M]
     hard_size: Array  # [H, 2]
@@ -71,6 +74,7 @@ class Problem:
     fine_x: Array  # [F]
     fine_y: Array  # [F]
     grid: Array  # [2] columns, rows
+    berths: Berths
     connections: Connections
     smooth: SmoothCost
     quadratic: Quadratic
@@ -97,12 +101,16 @@ def problem_of(
         weights: of wirelength, density and congestion.
         halo: um on each side of each hard macro.
         sizes: capacities to pad to; by default exactly what the netlist needs.
+
+    Raises:
+        Infeasible: the hard macros do not fit, or no way was found in which they do.
     """
     slots = _slots(netlist, initial, sizes)
     hard, soft = slots.hard, slots.soft
     pairs, weight, offset = connections(netlist, slots.of_node, sizes.connections if sizes else None)
     canvas = netlist.canvas
-    gap = 2 * halo + SPACING_UM
+    spacing = max(SPACING_UM, SPACING * max(canvas.width, canvas.height))
+    gap = 2 * halo + spacing
     movable_sizes = slots.size[: slots.hard_count]
     columns, rows = (
         choose_lines(movable_sizes[:, axis] + gap, length, grid, fine)
@@ -128,7 +136,8 @@ def problem_of(
     return Problem(
         canvas=single([canvas.width, canvas.height]),
         weights=single(weights),
-        halo=single(gap),
+        gap=single(gap),
+        spacing=single(spacing),
         hard_count=jax.numpy.asarray(slots.hard_count, jax.numpy.int32),
         slot_node=jax.numpy.asarray(slots.node),
         hard_size=single(slots.size[:hard]),
@@ -142,6 +151,7 @@ def problem_of(
         fine_x=single(fine_positions(canvas.width, columns, grid, fine)),
         fine_y=single(fine_positions(canvas.height, rows, grid, fine)),
         grid=jax.numpy.asarray([columns, rows], jax.numpy.int32),
+        berths=berths_of(netlist, initial, slots.node[: slots.hard_count], halo, spacing, hard),
         connections=Connections(jax.numpy.asarray(pairs), single(weight), single(offset)),
         smooth=smooth_cost_of(canvas, netlist.net_weight),
         quadratic=quadratic,

@@ -15,8 +15,6 @@ import numpy as np
 
 from placer import env
 from placer.checkpoint import Curve, fingerprint, read_checkpoint, write_checkpoint
-from placer.legalise import legalise
-from placer.legality import is_legal
 from placer.netlist import FloatArray, IntArray, Netlist, NodeKind, Placement
 from placer.policy import Params
 from placer.ppo import Metrics, TrainConfig, TrainState, initial_state, play, update
@@ -35,7 +33,6 @@ class Progress:
     Attributes:
         update, updates: done, and budget.
         cost, best: mean cost of the update's episodes, and the least cost so far.
-        truncated: share of episodes that met a dead end.
         entropy, kl: nats per step.
         episodes_per_s: of this process so far.
         seconds_left: until the budget is spent, at that rate.
@@ -45,7 +42,6 @@ class Progress:
     updates: int
     cost: float
     best: float
-    truncated: float
     entropy: float
     kl: float
     episodes_per_s: float
@@ -61,7 +57,7 @@ class TrainResult:
         curve_step: number of each update, from 1.
         curve_cost: mean proxy cost of its episodes.
         curve_best: least proxy cost so far.
-        best: the best placement met in training, legal; None when no episode was complete.
+        best: the best placement met in training, legal; None when no update was made.
         best_cost: its proxy cost; infinite then.
         reason: why training ended, a sentence.
     """
@@ -100,6 +96,7 @@ def train(
 
     Raises:
         CheckpointError: the checkpoint is damaged or belongs to another run.
+        Infeasible: there is no legal placement, or none was found.
     """
     problem = problem_for(netlist, initial, config)
     state = initial_state(problem, config, seed, params)
@@ -153,8 +150,6 @@ def place(
 ) -> Placement:
     """The best of ``samples`` placements by a policy, the first of them nearly greedy; legal, halos kept.
 
-    Where every sample meets a dead end, the most complete one is finished by ``legalise``.
-
     Args:
         netlist: clustered, with its canvas.
         initial: positions of ports and fixed nodes.
@@ -164,16 +159,13 @@ def place(
         config: with which the policy was trained; by default ``TrainConfig()``.
 
     Raises:
-        Infeasible: every sample met a dead end, and there is no legal placement or none was found.
+        Infeasible: there is no legal placement, or none was found.
     """
     config = config or TrainConfig()
     problem = problem_for(netlist, initial, config)
     outcome = _sample(problem, params, jax.random.key(seed), config, samples)
     best = int(jnp.argmin(outcome.cost))
-    placement = _placement(netlist, initial, outcome.position[best], outcome.orientation[best])
-    if not bool(outcome.complete[best]) or not is_legal(netlist, placement, config.halo):
-        placement = legalise(netlist, placement, config.halo)
-    return placement
+    return _placement(netlist, initial, outcome.position[best], outcome.orientation[best])
 
 
 def settle(netlist: Netlist, initial: Placement, placement: Placement, config: TrainConfig) -> Placement:
@@ -184,9 +176,7 @@ def settle(netlist: Netlist, initial: Placement, placement: Placement, config: T
     problem = problem_for(netlist, initial, config)
     hard = problem.hard_size.shape[0]
     position = jnp.asarray(placement.position[np.asarray(problem.slot_node[:hard])], jnp.float32)
-    none = jnp.zeros(problem.fine_x.shape[0], jnp.int32)
-    state = env.State(position, jnp.ones(hard, bool), jnp.int32(hard), jnp.bool_(False), none)
-    outcome = _finish(problem, state, config.soft_iterations * FINAL_SOFT_FACTOR)
+    outcome = _finish(problem, position, config.soft_iterations * FINAL_SOFT_FACTOR)
     settled = _placement(netlist, initial, outcome.position, outcome.orientation)
     movers = netlist.nodes(NodeKind.HARD)
     settled.position[movers] = placement.position[movers]  # single precision does not move them
@@ -214,7 +204,7 @@ _update = partial(jax.jit, static_argnames=("config", "score"))(update)
 def _sample(problem: Problem, params: Params, key: jax.Array, config: TrainConfig, samples: int) -> env.Outcome:
     temperature = jnp.linspace(0.05, 1.0, samples)[:, None]
     final, _ = play(problem, params, config, jax.random.split(key, samples), temperature)
-    return jax.vmap(env.finish, (None, 0, None))(problem, final, config.soft_iterations * FINAL_SOFT_FACTOR)
+    return jax.vmap(env.finish, (None, 0, None))(problem, final.position, config.soft_iterations * FINAL_SOFT_FACTOR)
 
 
 def _placement(netlist: Netlist, initial: Placement, position: jax.Array, orientation: jax.Array) -> Placement:
@@ -231,7 +221,6 @@ def _progress(metrics: Metrics, state: TrainState, done: int, config: TrainConfi
         updates=config.updates,
         cost=float(metrics.cost),
         best=float(state.best_cost),
-        truncated=float(metrics.truncated),
         entropy=float(metrics.entropy),
         kl=float(metrics.kl),
         episodes_per_s=config.episodes / seconds,

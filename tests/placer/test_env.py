@@ -1,4 +1,4 @@
-"""The placement environment: always legal, masks as brute force says, closed forms as solvers say."""
+"""The placement environment: always legal, masks held against brute force, closed forms as solvers say."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from placer import env
 from placer.cost import CostModel
+from placer.legalise import Infeasible
 from placer.legality import is_legal
 from placer.netlist import Canvas, Netlist, Placement
 from placer.problem import Problem, Sizes, choose_lines, problem_of
@@ -78,34 +79,32 @@ finish = partial(jax.jit, static_argnums=2)(env.finish)
 
 @settings(max_examples=12, deadline=None)
 @given(st.integers(0, 10**6), st.booleans(), st.sampled_from([0.0, 2.0]))
-def test_complete_episodes_are_legal_and_dead_ones_are_flagged(seed: int, fixed: bool, halo: float) -> None:
+def test_every_episode_is_legal(seed: int, fixed: bool, halo: float) -> None:
     netlist, initial = design(seed, fixed)
-    problem = problem_of(netlist, initial, GRID, FINE, halo=halo, sizes=SIZES)
+    try:
+        problem = problem_of(netlist, initial, GRID, FINE, halo=halo, sizes=SIZES)
+    except Infeasible:
+        assume(False)
     state, _ = play(problem, jax.random.key(seed))
-    outcome = finish(problem, state, 2)
-    complete = bool(outcome.complete)
-    assert complete != bool(state.dead)
-    assert int(state.placed.sum()) == (HARD if complete else int(state.turn) + fixed)
-    if complete:
-        placement = Placement(np.asarray(outcome.position, float), np.asarray(outcome.orientation, np.int8))
-        if fixed:
-            np.testing.assert_allclose(placement.position[0], initial.position[0], rtol=1e-6)
-        assert is_legal(netlist, placement, halo)
-        cost = CostModel(netlist).evaluate(placement)
-        assert float(outcome.cost) == pytest.approx(cost.total(), rel=2e-4)
-        np.testing.assert_array_equal(placement.position[-PORTS:], initial.position[-PORTS:])
-    else:
-        assert float(outcome.cost) > env.DEAD_COST
+    outcome = finish(problem, state.position, 2)
+    assert bool(state.placed.all())
+    placement = Placement(np.asarray(outcome.position, float), np.asarray(outcome.orientation, np.int8))
+    if fixed:
+        np.testing.assert_allclose(placement.position[0], initial.position[0], rtol=1e-6)
+    assert is_legal(netlist, placement, halo)
+    cost = CostModel(netlist).evaluate(placement)
+    assert float(outcome.cost) == pytest.approx(cost.total(), rel=2e-4)
+    np.testing.assert_array_equal(placement.position[-PORTS:], initial.position[-PORTS:])
 
 
 @settings(max_examples=5, deadline=None)
 @given(st.integers(0, 10**6))
-def test_mask_is_what_brute_force_says(seed: int) -> None:
-    netlist, initial = design(seed)
+def test_mask_forbids_nothing_that_is_legal_where_there_is_room(seed: int) -> None:
+    netlist, initial = design(seed, size=16.0)
     problem = problem_of(netlist, initial, GRID, FINE, halo=1.0, sizes=SIZES)
     _, (states, seen) = play(problem, jax.random.key(seed))
     active, mask, placed, position = (np.asarray(a) for a in (seen.active, seen.mask, states.placed, states.position))
-    sizes, halo = np.asarray(problem.hard_size), float(problem.halo)
+    sizes, halo = np.asarray(problem.hard_size), float(problem.gap)
     for t in np.flatnonzero(active):
         low = position[t, placed[t]] - sizes[placed[t]] / 2 - halo
         high = position[t, placed[t]] + sizes[placed[t]] / 2 + halo
@@ -117,7 +116,8 @@ def test_mask_is_what_brute_force_says(seed: int) -> None:
                 apart = all((b <= lo).any() or (hi <= a).any() for lo, hi in zip(low, high, strict=True))
                 inside = (a > 0).all() and (b < 100).all()
                 feasible[i // FINE, j // FINE] |= apart and inside
-        np.testing.assert_array_equal(mask[t].reshape(GRID, GRID), feasible)
+        # Roomy: all that is legal may be done, and berths add places between the fine lines.
+        assert (mask[t].reshape(GRID, GRID) >= feasible).all()
 
 
 def test_padding_changes_nothing() -> None:
@@ -132,7 +132,7 @@ def test_padding_changes_nothing() -> None:
                 problem, state, jnp.argmin(jnp.where(seen.mask, seen.maps[..., 2].reshape(-1), 9.0))
             )
         assert not bool(seen.active)
-        outcomes.append(finish(problem, state, 0))
+        outcomes.append(finish(problem, state.position, 0))
     np.testing.assert_allclose(outcomes[0].position, outcomes[1].position, atol=1e-3)
     assert float(outcomes[0].cost) == pytest.approx(float(outcomes[1].cost), rel=1e-4)
 
@@ -183,7 +183,7 @@ def test_soft_step_gradient_and_descent() -> None:
             change[i, axis] = 0.02
             finite = (float(smooth(soft + change)) - float(smooth(soft - change))) / 0.04
             assert slope[i, axis] == pytest.approx(finite, abs=2e-3 * float(np.abs(slope).max()) + 2e-4)
-    assert float(finish(problem, state, 40).cost) < float(finish(problem, state, 0).cost)
+    assert float(finish(problem, state.position, 40).cost) < float(finish(problem, state.position, 0).cost)
 
 
 def test_grid_wastes_least() -> None:

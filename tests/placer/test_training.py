@@ -22,15 +22,15 @@ POLICY = PolicyConfig(
     grid=8, node_dim=8, layers=1, edge_layers=(), hidden=24, deconv=(8, 8), map_channels=8, value=(16,)
 )
 CONFIG = TrainConfig(
-    updates=60,
+    updates=80,
     episodes=32,
     fine=1,
     soft_iterations=0,
-    epochs=4,
+    epochs=2,
     minibatches=2,
     weights=(0.3, 1.0, 0.5),
     learning_rate=3e-3,
-    entropy_start=0.03,
+    entropy_start=0.4,
     plateau_updates=0,
     policy=POLICY,
 )
@@ -68,9 +68,9 @@ def test_reaches_the_optimum_and_not_from_shuffled_rewards() -> None:
         state, seen = env.reset(problem)
         allowed = seen.mask[pair // 64]
         state, seen = env.step(problem, state, pair // 64)
-        allowed &= seen.mask[pair % 64] & ~state.dead
+        allowed &= seen.mask[pair % 64]
         state, _ = env.step(problem, state, pair % 64)
-        return jnp.where(allowed, env.finish(problem, state, 0).cost, jnp.inf)
+        return jnp.where(allowed, env.finish(problem, state.position, 0).cost, jnp.inf)
 
     every = np.asarray(jax.lax.map(cost_of, jnp.arange(64 * 64), batch_size=256))
     every = np.sort(every[np.isfinite(every)])
@@ -93,7 +93,7 @@ def test_reaches_the_optimum_and_not_from_shuffled_rewards() -> None:
         if not shuffled:
             assert float(state.best_cost) <= every[len(every) // 200]  # among the best 0.5% of all placements
     optimum, average = every[0], every.mean()
-    assert final[False] < optimum + 0.15 * (average - optimum)  # a policy's mean, entropy bonus and all
+    assert final[False] < optimum + 0.1 * (average - optimum)  # a policy's mean, entropy bonus and all
     assert final[True] > optimum + 0.4 * (average - optimum)
 
 
