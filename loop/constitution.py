@@ -22,7 +22,7 @@ def check(spec: AcceleratorSpec, budget: int, limits: Limits) -> None:
         Unconstitutional: naming the clause, the value and the limit.
     """
     clauses = (
-        ("size", "processing elements", spec.rows * spec.cols, limits.max_pes),
+        ("size", "processing elements", spec.pes, limits.max_pes),
         ("macros", "SRAM macros", spec.macros, limits.max_macros),
         ("budget", "policy updates", budget, limits.max_budget),
     )

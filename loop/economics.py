@@ -88,7 +88,7 @@ def estimate_price(parent: Generation, workloads: Path) -> Callable[[Accelerator
     clock_hz, die, power = 1e9 / measured(PERIOD), measured(DIE), measured(POWER)
 
     def price(spec: AcceleratorSpec) -> float:
-        array = spec.rows * spec.cols / (here.rows * here.cols)
+        array = spec.pes / here.pes
         bits = _bits(spec) / _bits(here)
         area = die * (cells * array + macros * bits) / (cells + macros)
         seconds = throughput(spec, workload, clock_hz).seconds

@@ -33,7 +33,7 @@ def neighbours(spec: AcceleratorSpec) -> list[AcceleratorSpec]:
         rows = scaled("rows", "act_banks")
         cols = scaled("cols", "weight_banks", "result_banks")
         changes += [rows, cols, rows | cols]
-        changes += [scaled(name) for name in ("act_banks", "weight_banks", "result_banks", "words_per_bank")]
+        changes += [scaled(name) for name in ("act_banks", "weight_banks", "result_banks", "words_per_bank", "tiles")]
     changes += [{"clock_ns": round(spec.clock_ns * ratio, 3)} for ratio in (1 / CLOCK_STEP, CLOCK_STEP)]
     found = []
     for change in changes:

@@ -13,6 +13,7 @@ from loop.store import write_atomically
 from rtl import AcceleratorSpec
 from sim.networks import NETWORKS
 from sim.performance import Performance, performance
+from sim.system_model import Memory
 from sim.workload_files import read_workloads
 
 SHOWN = {
@@ -31,6 +32,7 @@ def write_performance(
     clock_hz: float | None,
     power_w: float | None,
     area_mm2: float | None,
+    memory: tuple[int, int],
     out: Path,
 ) -> list[Table]:
     """Analyse a workload, write ``layers-NAME.csv``, ``performance.json`` and ``roofline.svg``; tables to print.
@@ -42,6 +44,7 @@ def write_performance(
         clock_hz: clock frequency in Hz; None: what the spec aims at.
         power_w: power in W at that clock, if known.
         area_mm2: die area in mm2, if known.
+        memory: latency in cycles, and cycles for each word, of the memory behind a DMA engine.
         out: folder; it is made.
 
     Raises:
@@ -51,7 +54,7 @@ def write_performance(
     workloads = [NETWORKS[name](batch)] if name in NETWORKS else read_workloads(name, batch)
     clock = clock_hz if clock_hz is not None else 1e9 / spec.clock_ns
     try:
-        found = [performance(spec, workload, clock, power_w, area_mm2) for workload in workloads]
+        found = [performance(spec, workload, clock, power_w, area_mm2, Memory(*memory)) for workload in workloads]
     except ValueError as error:
         raise LoopError(str(error)) from error
     if not found:
@@ -66,7 +69,10 @@ def write_performance(
 
 def _table(found: Performance) -> Table:
     spec = found.spec
-    title = f"{found.workload.name} on {spec.rows} x {spec.cols} {spec.dataflow.replace('_', '-')}, {spec.operands}"
+    tiles = f"{spec.tiles} tiles of " if spec.tiles > 1 else ""
+    title = (
+        f"{found.workload.name} on {tiles}{spec.rows} x {spec.cols} {spec.dataflow.replace('_', '-')}, {spec.operands}"
+    )
     table = Table(title=title)
     for column in ("layer", "MxKxN", "count", *SHOWN.values()):
         table.add_column(column, no_wrap=True)

@@ -33,7 +33,7 @@ class Design:
         top: the top module, which has no parameters.
         sources: all Verilog files, those of the SRAM macros' behavioural models included.
         sram_models: those of ``sources`` that synthesis replaces with black boxes.
-        parameters: the parameters that the top gives to ``gemm_accelerator``.
+        parameters: the parameters that the top gives to ``gemm_accelerator`` or ``tile_cluster``.
         srams: how many macros of each shape the design has.
         spec: the spec that it was made from.
     """
@@ -56,7 +56,7 @@ class Design:
 
 
 def parameters(spec: AcceleratorSpec) -> dict[str, int]:
-    """The parameters of ``gemm_accelerator``: sizes, address widths for the deepest scratchpad, delays."""
+    """The parameters of what is in the top: sizes, address widths for the deepest scratchpad, delays, tiles."""
     word_bits = (spec.words_per_bank - 1).bit_length()
     deepest = max(spec.act_depth, spec.weight_depth, spec.result_depth)
     lanes = max(spec.act_lanes, spec.weight_lanes, spec.result_lanes)
@@ -67,6 +67,7 @@ def parameters(spec: AcceleratorSpec) -> dict[str, int]:
         delay, drain = columns + 2, 2 * spec.rows + spec.cols + 5
     else:
         delay, drain = spec.rows + columns + 1, spec.rows + spec.cols + 5
+    cluster = {"TILES": spec.tiles, "FIFO_BITS": spec.dma_words.bit_length() - 1} if spec.edge == "dma" else {}
     return {
         "ROWS": spec.rows,
         "COLS": spec.cols,
@@ -81,6 +82,7 @@ def parameters(spec: AcceleratorSpec) -> dict[str, int]:
         "PSUM_BITS": 16 + (spec.rows - 1).bit_length() if exact else 32,
         "RESULT_DELAY": delay,
         "DRAIN": drain,
+        **cluster,
     }
 
 
@@ -164,25 +166,34 @@ endmodule
 
 def _top(values: Mapping[str, int], spec: AcceleratorSpec) -> str:
     assigned = ",\n".join(f"        .{name}({value})" for name, value in values.items())
-    address = 2 + values["VECTOR_BITS"] + values["LANE_BITS"]
+    address = 4 if spec.edge == "dma" else 2 + values["VECTOR_BITS"] + values["LANE_BITS"]
     bus = _bus_ports(address, spec.bus_bits)
-    outer = [(kind, bits, f"s_axi_{name}") for kind, bits, name in _axi_ports(spec.bus_bits)]
-    ports = outer if spec.edge == "axi4" else bus
-    declared = "".join(f"    {kind:<6} wire {_range(bits)}{name},\n" for kind, bits, name in ports)
+    outer, edge = bus, ""
+    if spec.edge == "axi4":
+        outer = [(kind, bits, f"s_axi_{name}") for kind, bits, name in _axi_ports(spec.bus_bits)]
+        edge = _axi_port(address, spec.bus_bits, outer, bus)
+    if spec.edge == "dma":
+        outer = bus = [*bus, *_memory_ports(spec.bus_bits)]
+        core, code = "tile_cluster", ""
+    else:
+        core, code = "gemm_accelerator", ",\n        .error_code(error_code)"
+        edge = "    wire [2:0] error_code;\n    wire unused;\n" + (edge or "\n")
+        edge += "    assign unused = &{1'b0, error_code};\n\n"
+    declared = "".join(f"    {kind:<6} wire {_range(bits)}{name},\n" for kind, bits, name in outer)
     inside = "".join(f"        .{name}({name}),\n" for _, _, name in bus)
-    edge = _axi_port(address, spec.bus_bits, outer, bus) if spec.edge == "axi4" else ""
-    return f"""// The top of the design: {spec.rows} x {spec.cols} processing elements, {spec.macros} SRAM macros.
+    shape = f"{spec.tiles} x {spec.rows} x {spec.cols}" if spec.edge == "dma" else f"{spec.rows} x {spec.cols}"
+    return f"""// The top of the design: {shape} processing elements, {spec.macros} SRAM macros.
 module {TOP} (
     input  wire clk,
     input  wire rst,
 {declared}    output wire irq
 );
-{edge}    gemm_accelerator #(
+{edge}    {core} #(
 {assigned}
     ) core (
         .clk(clk),
         .rst(rst),
-{inside}        .irq(irq)
+{inside}        .irq(irq){code}
     );
 endmodule
 """
@@ -200,6 +211,19 @@ def _bus_ports(address_bits: int, word_bits: int) -> list[Port]:
         ("input", word_bits, "bus_wdata"),
         ("output", 1, "bus_rvalid"),
         ("output", word_bits, "bus_rdata"),
+    ]
+
+
+def _memory_ports(word_bits: int) -> list[Port]:
+    """The DMA engine's port: the same requests as the host's bus, the other way round."""
+    return [
+        ("output", 1, "mem_valid"),
+        ("input", 1, "mem_ready"),
+        ("output", 1, "mem_write"),
+        ("output", 32, "mem_addr"),
+        ("output", word_bits, "mem_wdata"),
+        ("input", 1, "mem_rvalid"),
+        ("input", word_bits, "mem_rdata"),
     ]
 
 

@@ -14,7 +14,9 @@ BUS_WIDTHS = (32, 64, 128)
 BANK_WORDS = (64, 128, 256, 512, 1024, 2048)
 DATAFLOWS = ("weight_stationary", "output_stationary")
 OPERAND_BITS = {"int8": 8, "bfloat16": 16}
-EDGES = ("bus", "axi4")
+EDGES = ("bus", "axi4", "dma")
+MAX_TILES = 16
+DMA_WORDS = (8, 16, 32, 64, 128, 256)
 CHOICES = {"dataflow": DATAFLOWS, "operands": tuple(OPERAND_BITS), "edge": EDGES}
 TABLE = "accelerator"
 
@@ -41,7 +43,10 @@ class AcceleratorSpec:
         clock_ns: the clock period that synthesis and timing aim at, in ns.
         dataflow: what stays in the array while the rest streams: ``weight_stationary`` or ``output_stationary``.
         operands: number format of activations and weights: ``int8`` (int32 results) or ``bfloat16`` (float32 results).
-        edge: how the host reaches it: ``bus``, a word in each cycle, or ``axi4``, bursts of such words.
+        edge: how the host reaches it: ``bus``, a word in each cycle; ``axi4``, bursts of such words; or ``dma``,
+            commands in a queue, which a DMA engine carries out between an external memory and one or several tiles.
+        tiles: arrays with banks of their own, each as above; more than one only behind a DMA engine.
+        dma_words: words that the DMA engine may have asked for and not yet handed on.
     """
 
     rows: int = 4
@@ -55,6 +60,8 @@ class AcceleratorSpec:
     dataflow: str = "weight_stationary"
     operands: str = "int8"
     edge: str = "bus"
+    tiles: int = 1
+    dma_words: int = 32
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -74,6 +81,10 @@ class AcceleratorSpec:
             raise SpecError(f"bus_bits is {self.bus_bits}: give one of {_list(BUS_WIDTHS)}")
         if self.words_per_bank not in BANK_WORDS:
             raise SpecError(f"words_per_bank is {self.words_per_bank}: give one of {_list(BANK_WORDS)}")
+        if self.dma_words not in DMA_WORDS:
+            raise SpecError(f"dma_words is {self.dma_words}: give one of {_list(DMA_WORDS)}")
+        if not 1 <= self.tiles <= (MAX_TILES if self.edge == "dma" else 1):
+            raise SpecError(f'tiles is {self.tiles}: give 1, or with edge = "dma" 1 to {MAX_TILES}')
         for name in ("rows", "cols"):
             side = getattr(self, name)
             if side % self.operands_per_word or not 0 < side <= MAX_SIDE:
@@ -147,7 +158,12 @@ class AcceleratorSpec:
     @property
     def macros(self) -> int:
         """The number of SRAM macros."""
-        return self.act_banks + self.weight_banks + self.result_banks
+        return self.tiles * (self.act_banks + self.weight_banks + self.result_banks)
+
+    @property
+    def pes(self) -> int:
+        """The number of processing elements, of all tiles."""
+        return self.tiles * self.rows * self.cols
 
     @property
     def loads_beside(self) -> bool:

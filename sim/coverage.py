@@ -13,9 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from rtl import AcceleratorSpec
+from rtl.commands import Fault
 from rtl.memory_map import ErrorCode, MemoryMap, Space
 from sim.cycle_model import cycle_breakdown, vectors
 from sim.golden import ResultArray
+from sim.plan import Plan
+from sim.system_model import Memory
+from sim.tiling import ways
 
 Bin = tuple[str, str]
 STIMULI = ("uniform", "extremes", "one value", "trained")
@@ -23,10 +27,15 @@ STATES = ("idle", "busy")
 AXI_REFUSALS = ("narrow", "unaligned", "WRAP", "beyond the map")
 AXI_CHANNELS = ("AW", "W", "B", "AR", "R")
 RESETS = ("while checking", "while streaming", "while emptying")
+ROUNDS = ("1", "2", "3+")
+LATENCIES = ("at once", "near", "far")
+INTERVALS = ("a word in each cycle", "in 2", "in 3+")
 
 
 def all_bins(spec: AcceleratorSpec) -> frozenset[Bin]:
     """Every bin of an accelerator; impossible ones are left out."""
+    if spec.edge == "dma":
+        return _system_bins(spec)
     points: dict[str, Iterable[str]] = {
         "operands": (f"{a}, {w}" for a, w in product(STIMULI, STIMULI)),
         "streamed side": (f"{size}, {parity}" for size in ("below the period", "above") for parity in ("even", "odd")),
@@ -60,6 +69,26 @@ def all_bins(spec: AcceleratorSpec) -> frozenset[Bin]:
     if min(spec.act_depth, spec.weight_depth, spec.result_depth) == 1 << MemoryMap.of(spec).vector_bits:
         bins.discard(("nothing is read at", "a vector"))
     return frozenset(bins)
+
+
+def _system_bins(spec: AcceleratorSpec) -> frozenset[Bin]:
+    """What its programs meet; its tiles have bins of their own, as accelerators at a bus."""
+    points: dict[str, Iterable[str]] = {
+        "operands": (f"{a}, {w}" for a, w in product(STIMULI, STIMULI)),
+        "plan": (f"{order} first, {way} beside" for order, way in product("mn", ways(spec))),
+        "tiles along": "mn" if spec.tiles > 1 else "n",
+        "rounds along M": ROUNDS,
+        "rounds along K": ROUNDS,
+        "rounds along N": ROUNDS,
+        "tiles at work": ("one", "some", "all") if spec.tiles > 2 else ("one", "all") if spec.tiles > 1 else ("all",),
+        "memory": (f"{latency}, {interval}" for latency, interval in product(LATENCIES, INTERVALS)),
+        "fault": (fault.name for fault in Fault),
+        "reset": ("in a program",),
+        "memory answers": ("in time", "at random"),
+        "bus": (f"{kind} registers while {state}" for kind, state in product(("read", "write"), STATES)),
+        "bus waits for": ("registers",),
+    }
+    return frozenset((point, value) for point, values in points.items() for value in values)
 
 
 class Coverage:
@@ -117,6 +146,22 @@ class Coverage:
         for name, where in found.items():
             if where.any():
                 self.hit("results", name)
+
+    def plan(self, spec: AcceleratorSpec, plan: Plan, memory: Memory | None) -> None:
+        """A product ran by a plan, with a memory that answers in time or when it likes."""
+        self.hit("plan", f"{plan.order} first, {plan.beside} beside")
+        self.hit("tiles along", plan.split)
+        for side, whole, job in zip("mkn", plan.size, plan.job, strict=True):
+            tiles = spec.tiles if side == plan.split else 1
+            rounds = -(-whole // (tiles * job))
+            self.hit(f"rounds along {side.upper()}", str(rounds) if rounds < 3 else "3+")
+            if side == plan.split:
+                last = -(-whole // job) - (rounds - 1) * tiles
+                self.hit("tiles at work", "all" if last == tiles else "one" if last == 1 else "some")
+        self.hit("memory answers", "in time" if memory else "at random")
+        if memory:
+            latency = LATENCIES[(memory.latency > 2) + (memory.latency > 20)]
+            self.hit("memory", f"{latency}, {INTERVALS[min(memory.interval, 3) - 1]}")
 
     def reset(self, m: int, k: int, n: int, after: int) -> None:
         """A reset came so many cycles after the start of a product."""

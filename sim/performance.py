@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 from rtl import AcceleratorSpec
 from sim.cycle_model import bus_words
-from sim.throughput import OpThroughput, throughput
+from sim.system_model import DRAM, Memory
+from sim.throughput import throughput
+from sim.tiling import OpThroughput
 from sim.workload import LayerOp, Workload
 
 COLUMNS = [
@@ -46,6 +48,7 @@ class LayerCost:
         spec: the accelerator.
         clock_hz: its clock frequency in Hz.
         power_w: its power in W while it works, if it is known.
+        word_cycles: cycles for each word of operands and results.
     """
 
     op: LayerOp
@@ -53,6 +56,7 @@ class LayerCost:
     spec: AcceleratorSpec
     clock_hz: float
     power_w: float | None
+    word_cycles: int = 1
 
     @property
     def cycles(self) -> int:
@@ -67,9 +71,9 @@ class LayerCost:
     @property
     def roofline_cycles(self) -> int:
         """Cycles that no schedule can beat."""
-        pes = self.spec.rows * self.spec.cols
         op = self.op
-        return op.count * max(-(-op.m * op.k * op.n // pes), sum(bus_words(self.spec, op.m, op.k, op.n)))
+        words = sum(bus_words(self.spec, op.m, op.k, op.n))
+        return op.count * max(-(-op.m * op.k * op.n // self.spec.pes), words * self.word_cycles)
 
     @property
     def sram_bytes(self) -> int:
@@ -105,7 +109,7 @@ class LayerCost:
             "stall_cycles": self.cycles - self.compute_cycles,
             "roofline_cycles": self.roofline_cycles,
             "roofline_distance": self.cycles / self.roofline_cycles,
-            "utilisation": op.macs / (self.cycles * self.spec.rows * self.spec.cols),
+            "utilisation": op.macs / (self.cycles * self.spec.pes),
             "sram_bytes": self.sram_bytes,
             "dram_bytes": self.dram_bytes,
             "gops_per_s": 2e-9 * op.macs / self.seconds,
@@ -126,6 +130,7 @@ class Performance:
         layers: each kind of product.
         power_w: power in W while the array works, if it is known; stalls are charged the same.
         area_mm2: die area in mm2, if it is known.
+        word_cycles: cycles for each word of operands and results.
     """
 
     workload: Workload
@@ -134,16 +139,17 @@ class Performance:
     layers: tuple[LayerCost, ...]
     power_w: float | None = None
     area_mm2: float | None = None
+    word_cycles: int = 1
 
     @property
     def peak_ops_per_s(self) -> float:
         """Two operations in each processing element in each cycle."""
-        return 2 * self.spec.rows * self.spec.cols * self.clock_hz
+        return 2 * self.spec.pes * self.clock_hz
 
     @property
     def bus_bytes_per_s(self) -> float:
-        """A bus word in each cycle."""
-        return self.spec.bus_bits / 8 * self.clock_hz
+        """A bus word in each cycle, or in as many as the memory needs."""
+        return self.spec.bus_bits / 8 * self.clock_hz / self.word_cycles
 
     def total(self) -> dict[str, float]:
         """Figures of the whole workload, those of unknown power or area left out."""
@@ -184,6 +190,7 @@ def performance(
     clock_hz: float,
     power_w: float | None = None,
     area_mm2: float | None = None,
+    memory: Memory = DRAM,
 ) -> Performance:
     """Run a workload on the model of an accelerator; ValueError where it has no product or a number is not above 0."""
     if not workload.ops:
@@ -191,6 +198,7 @@ def performance(
     for name, value in (("power", power_w), ("area", area_mm2)):
         if value is not None and not value > 0:
             raise ValueError(f"the {name} is {value}: expected a number above 0")
-    found = throughput(spec, workload, clock_hz)
-    layers = tuple(LayerCost(op, cost, spec, clock_hz, power_w) for op, cost in found.by_op)
-    return Performance(workload, spec, clock_hz, layers, power_w, area_mm2)
+    found = throughput(spec, workload, clock_hz, memory)
+    word_cycles = memory.interval if spec.edge == "dma" else 1
+    layers = tuple(LayerCost(op, cost, spec, clock_hz, power_w, word_cycles) for op, cost in found.by_op)
+    return Performance(workload, spec, clock_hz, layers, power_w, area_mm2, word_cycles)

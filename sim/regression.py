@@ -26,8 +26,12 @@ MATRIX: tuple[tuple[str, tuple[Simulator, ...]], ...] = (
     ("bfloat16", ("icarus", "verilator")),
     ("axi4", ("icarus", "verilator")),
     ("base", ("verilator",)),
+    ("cluster", ("verilator",)),
 )
-"""The designs that come along and the simulators that run them: ``base`` is too slow for Icarus, ``large`` for both."""
+"""The designs that come along and the simulators that run them.
+
+``base`` and ``cluster`` are too slow for Icarus, ``large`` for both.
+"""
 
 
 @dataclass(frozen=True)

@@ -9,21 +9,24 @@ Either a job fills the scratchpads and bus and array take turns, or it takes hal
 far as the halves have banks of their own (``AcceleratorSpec.loads_beside``, ``reads_beside``): the next job's operands
 are loaded, and the last one's results read, while the array works. Of the tilings, orders and ways that are tried, the
 one with the fewest cycles counts.
+
+That is so at a bus; with a DMA engine :mod:`sim.system_throughput` plans, and a memory is part of the question.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rtl import AcceleratorSpec
-from sim.cycle_model import JOB_SETUP_CYCLES, CycleBreakdown, bus_words, cycle_breakdown
+from sim.cycle_model import JOB_SETUP_CYCLES, bus_words, cycle_breakdown
+from sim.system_model import DRAM, Memory
+from sim.system_throughput import system_throughput
+from sim.tiling import Beside, OpThroughput, Order, job_room, jobs_that_fit, orders, rank, shorter, touched, ways
 from sim.workload import LayerOp, Workload
 
 HOST_OPS_PER_SECOND = 1e9
@@ -35,29 +38,7 @@ READ_LATENCY = 3
 SPLIT_FURTHER = 12
 """Of the ways to do a product, how many of the quickest are also tried with shorter jobs."""
 
-Order = Literal["n", "m"]
-Beside = Literal["nothing", "loads", "all"]
 IntArray = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class OpThroughput:
-    """What one product costs. Cycles of the accelerator's clock; words of the bus's width."""
-
-    cycles: int
-    array_cycles: int  # what the array alone takes
-    macs: int
-    bus_words: int  # operands and results
-    sram_words: int  # read and written by the array and by the bus
-    job: tuple[int, int, int]  # m, k, n of the largest job
-    jobs: int
-    order: Order  # along which of N and M the jobs go first
-    beside: Beside  # what the bus does while the array works
-
-    @property
-    def stall_cycles(self) -> int:
-        """Cycles in which the array waits for the bus."""
-        return self.cycles - self.array_cycles
 
 
 @dataclass(frozen=True)
@@ -92,17 +73,18 @@ class Throughput:
         return self.cycles - self.array_cycles
 
 
-def throughput(spec: AcceleratorSpec, workload: Workload, clock_hz: float) -> Throughput:
+def throughput(spec: AcceleratorSpec, workload: Workload, clock_hz: float, memory: Memory = DRAM) -> Throughput:
     """Run a workload on the model of an accelerator.
 
     Args:
         spec: the accelerator.
         workload: its products are run one after another.
         clock_hz: clock frequency in Hz, above 0.
+        memory: what is behind a DMA engine; without one the host gives and takes a word in each cycle.
     """
     if not clock_hz > 0:
         raise ValueError(f"the clock frequency is {clock_hz} Hz: expected a number above 0")
-    by_op = tuple((op, op_throughput(spec, op.m, op.k, op.n)) for op in workload.ops)
+    by_op = tuple((op, op_throughput(spec, op.m, op.k, op.n, memory)) for op in workload.ops)
 
     def total(name: str) -> int:
         return sum(op.count * int(getattr(cost, name)) for op, cost in by_op)
@@ -114,7 +96,7 @@ def throughput(spec: AcceleratorSpec, workload: Workload, clock_hz: float) -> Th
         cycles=cycles,
         array_cycles=total("array_cycles"),
         macs=macs,
-        utilisation=macs / (cycles * spec.rows * spec.cols) if cycles else 0.0,
+        utilisation=macs / (cycles * spec.pes) if cycles else 0.0,
         seconds=seconds,
         host_seconds=workload.other / HOST_OPS_PER_SECOND,
         ops_per_s=2 * macs / seconds if cycles else 0.0,
@@ -125,34 +107,26 @@ def throughput(spec: AcceleratorSpec, workload: Workload, clock_hz: float) -> Th
 
 
 @cache
-def op_throughput(spec: AcceleratorSpec, m: int, k: int, n: int) -> OpThroughput:
+def op_throughput(spec: AcceleratorSpec, m: int, k: int, n: int, memory: Memory = DRAM) -> OpThroughput:
     """The quickest of the ways to do one product that are tried; ValueError where a size is below 1."""
     if min(m, k, n) < 1:
         raise ValueError(f"the product {m} x {k} x {n} has a size below 1")
-    ways: list[Beside] = ["nothing"]
-    if spec.loads_beside:
-        ways += ["loads", "all"] if spec.reads_beside else ["loads"]
     size = (m, k, n)
+    if spec.edge == "dma":
+        return system_throughput(spec, size, memory)
     tried = [
         job_cost(spec, size, job, order, beside)
-        for beside in ways
-        for job in _jobs(job_room(spec, beside), spec, size)
-        for order in _orders(size, job)
+        for beside in ways(spec)
+        for job in jobs_that_fit(job_room(spec, beside), spec, size)
+        for order in orders(size, job)
     ]
-    tried.sort(key=_rank)
-    shorter = [
+    tried.sort(key=rank)
+    cut_further = [
         job_cost(spec, size, (job_m, *cost.job[1:]), cost.order, cost.beside)
         for cost in tried[:SPLIT_FURTHER]
-        for job_m in _shorter(cost.job[0])
+        for job_m in shorter(cost.job[0])
     ]
-    return min([*tried, *shorter], key=_rank)
-
-
-def job_room(spec: AcceleratorSpec, beside: Beside) -> tuple[int, int, int]:
-    """Vectors of activations, weights and results that one job may use."""
-    operands = 1 if beside == "nothing" else 2
-    results = 2 if beside == "all" else 1
-    return spec.act_depth // operands, spec.weight_depth // operands, spec.result_depth // results
+    return min([*tried, *cut_further], key=rank)
 
 
 def job_cost(
@@ -175,7 +149,7 @@ def job_cost(
     first = np.zeros(kind.shape, bool)  # of the jobs of a sum over K
     first[:, :, 0] = True
     array = np.array([run[0].total for run in runs])[kind]
-    touched = np.where(first, *(np.array([_touched(run[i]) for run in runs])[kind] for i in (0, 1)))
+    accesses = np.where(first, *(np.array([touched(run[i]) for run in runs])[kind] for i in (0, 1)))
     outer, inner = ("act", "weight") if order == "n" else ("weight", "act")
     fresh = _fresh(kind.shape)
     loads = (
@@ -189,54 +163,12 @@ def job_cost(
         array_cycles=int(array.sum()),
         macs=math.prod(size),
         bus_words=moved,
-        sram_words=moved + int(touched.sum()),
+        sram_words=moved + int(accesses.sum()),
         job=job,
         jobs=array.size,
         order=order,
         beside=beside,
     )
-
-
-def _rank(cost: OpThroughput) -> tuple[int, int]:
-    return cost.cycles, cost.bus_words
-
-
-def _orders(size: tuple[int, int, int], job: tuple[int, int, int]) -> tuple[Order, ...]:
-    """The orders that differ: none where K is split, since then no operand stays."""
-    return ("n",) if job[1] < size[1] else ("n", "m")
-
-
-def _shorter(job_m: int) -> list[int]:
-    """Pieces of a job's M, even ones: the first load and the last read, which nothing hides, are smaller with them."""
-    pieces = {-(-job_m // parts) for parts in (2, 3, 4)}
-    return sorted({piece + piece % 2 for piece in pieces} - {job_m, job_m + 1})
-
-
-def _jobs(
-    room: tuple[int, int, int], spec: AcceleratorSpec, size: tuple[int, int, int]
-) -> Iterator[tuple[int, int, int]]:
-    """Jobs that fit: for each of some splits of K and N, the fewest equal pieces of M."""
-    m, k, n = size
-    act, weight, result = room
-    for job_k in _sizes(k, spec.rows, min(act if spec.output_stationary else spec.rows * act, weight)):
-        for job_n in _sizes(n, spec.cols, spec.cols * min(weight // job_k, result // 2)):
-            of_act = act // job_k * spec.rows if spec.output_stationary else act // -(-job_k // spec.rows)
-            most = min(of_act, result // -(-job_n // spec.cols) & ~1)
-            if most:
-                piece = -(-m // -(-m // most))
-                yield min(piece + piece % 2, most, m), job_k, job_n
-
-
-def _sizes(size: int, step: int, most: int) -> list[int]:
-    """Sizes of equal pieces, whole steps unless all of it: the fewest pieces that fit, twice as many, and so on."""
-    if most < min(size, step):
-        return []
-    found: list[int] = []
-    pieces = 1 if size <= most else math.ceil(size / (most // step * step))
-    while not found or (found[-1] > step and len(found) < 6):
-        found.append(min(size, -(-size // pieces // step) * step))
-        pieces *= 2
-    return list(dict.fromkeys(found))
 
 
 def _scheduled(array: IntArray, loads: IntArray, reads: IntArray, beside: Beside) -> int:
@@ -271,7 +203,3 @@ def _fresh(shape: tuple[int, ...]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]
         if shape[1] == 1:
             inner[1:] = False
     return outer, inner
-
-
-def _touched(run: CycleBreakdown) -> int:
-    return run.act_reads + run.weight_reads + run.result_reads + run.result_writes

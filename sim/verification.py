@@ -14,7 +14,7 @@ import numpy as np
 from eda_adapters.tool import ToolError, run_tool
 from rtl import AcceleratorSpec, Design
 from sim.coverage import Bin, all_bins, read_bins
-from sim.cycle_model import cycles, product_fits, vectors
+from sim.cycle_model import bus_words, cycles, product_fits, vectors
 from sim.saif import saif_duration, vcd_to_saif
 from sim.simulator import Simulation, Simulator, build
 
@@ -22,6 +22,9 @@ Product = tuple[int, int, int]
 GEMM_BENCH = "sim.benches.gemm"
 AXI_BENCH = "sim.benches.axi"
 ACTIVITY_BENCH = "sim.benches.activity"
+SYSTEM_BENCH = "sim.benches.system"
+SYSTEM_ACTIVITY_BENCH = "sim.benches.system_activity"
+SYSTEM_PRODUCTS = 18
 CLOCK_NS = 2.0
 
 
@@ -37,13 +40,18 @@ class BenchTest:
 
 @dataclass(frozen=True)
 class Measured:
-    """The cycles of one product that ran in the simulator: counted by the RTL, and said by the cycle model."""
+    """The cycles of one product that ran in the simulator: counted by the RTL, and said by the cycle model.
+
+    With a DMA engine they are those of the whole program, with a memory of that latency and interval.
+    """
 
     m: int
     k: int
     n: int
     cycles: int
     model: int
+    latency: int = 0
+    interval: int = 0
 
 
 @dataclass(frozen=True)
@@ -115,6 +123,21 @@ def random_products(spec: AcceleratorSpec, seed: int, count: int, cycle_limit: i
     return tuple(products)
 
 
+def system_products(spec: AcceleratorSpec, seed: int, count: int, word_limit: int = 800) -> tuple[Product, ...]:
+    """Random products (M, K, N) for an accelerator with a DMA engine, that move at most ``word_limit`` words.
+
+    Sizes go up to four arrays' rows along K, and three for each array along M and N.
+    """
+    rng = np.random.default_rng(seed)
+    products: list[Product] = []
+    sides = (3 * spec.tiles * spec.rows, 4 * spec.rows, 3 * spec.tiles * spec.cols)
+    while len(products) < count:
+        m, k, n = (1 + int(top * rng.random() ** float(rng.choice([1.0, 2.0]))) for top in sides)
+        if sum(bus_words(spec, m, k, n)) <= word_limit:
+            products.append((m, k, n))
+    return tuple(products)
+
+
 def corner_products(spec: AcceleratorSpec) -> tuple[Product, ...]:
     """Products at the corners of a tile, as far as they fit: an element, a full tile, a little less and more.
 
@@ -164,7 +187,7 @@ def verify(
         simulator: ``icarus`` (starts at once) or ``verilator`` (compiles for a minute, then is much faster).
         seed: of all random choices; the same seed gives the same stimuli.
         products: (M, K, N) of the products of the bench ``random_products``; None: those at the corners of a tile
-            and ten random ones of the seed.
+            and ten random ones of the seed; with a DMA engine, random ones.
         saif: file to write the activity of a representative run to, in SAIF 2.0; None: not recorded.
         only: run this test of the bench alone, as ``random_products``; None: all.
         timeout_s: limit of each step (build, bench, activity) in seconds.
@@ -174,10 +197,15 @@ def verify(
     """
     out = Path(out_dir).resolve()
     out.mkdir(parents=True, exist_ok=True)
-    chosen = tuple(products or (*corner_products(design.spec), *random_products(design.spec, seed, 10)))
+    spec, system = design.spec, design.spec.edge == "dma"
+    if system:
+        chosen = tuple(products or system_products(spec, seed, SYSTEM_PRODUCTS))
+    else:
+        chosen = tuple(products or (*corner_products(spec), *random_products(spec, seed, 10)))
     simulation = build(design, out, simulator, saif is not None, timeout_s)
     _coverage(simulation).unlink(missing_ok=True)
-    tests, measured, command = run_bench(simulation, GEMM_BENCH, design, seed, chosen, timeout_s, only=only)
+    bench = SYSTEM_BENCH if system else GEMM_BENCH
+    tests, measured, command = run_bench(simulation, bench, design, seed, chosen, timeout_s, only=only)
     if design.spec.edge == "axi4" and only is None:
         more, _, edge_command = run_bench(simulation, AXI_BENCH, design, seed, (), timeout_s)
         command = edge_command if all(test.passed for test in tests) else command
@@ -260,7 +288,8 @@ def _record(
 ) -> tuple[tuple[BenchTest, ...], Activity | None]:
     """Run the bench whose activity is recorded, and write it to ``saif``."""
     products = (activity_product(design.spec),)
-    tests, measured, _ = run_bench(simulation, ACTIVITY_BENCH, design, seed, products, timeout_s, trace=True)
+    bench = SYSTEM_ACTIVITY_BENCH if design.spec.edge == "dma" else ACTIVITY_BENCH
+    tests, measured, _ = run_bench(simulation, bench, design, seed, products, timeout_s, trace=True)
     if not all(test.passed for test in tests):
         return tests, None
     saif.parent.mkdir(parents=True, exist_ok=True)

@@ -24,7 +24,8 @@ module gemm_accelerator #(
     input  wire [BUS_BITS-1:0]              bus_wdata,
     output wire                             bus_rvalid,
     output wire [BUS_BITS-1:0]              bus_rdata,
-    output wire                             irq
+    output wire                             irq,
+    output wire [2:0]                       error_code
 );
     localparam ELEMENTS = BUS_BITS / OPERAND_BITS;
     localparam COLUMNS = BUS_BITS / 32;
@@ -61,7 +62,6 @@ module gemm_accelerator #(
     wire [VECTOR_BITS-1:0] result_base;
     wire busy;
     wire done;
-    wire [2:0] error_code;
     wire [31:0] cycles;
 
     wire act_valid;

@@ -34,7 +34,7 @@ module job_control #(
     output wire                   busy,
     output reg                    done,
     output reg  [2:0]             error_code,
-    output reg  [31:0]            cycles
+    output wire [31:0]            cycles
 );
     localparam [1:0] IDLE = 2'd0;
     localparam [1:0] CHECK = 2'd1;
@@ -42,8 +42,6 @@ module job_control #(
     localparam [1:0] EMPTY = 2'd3;
 
     reg [1:0] state;
-    reg carry;
-    wire [15:0] low;
     wire checked;
     wire [2:0] check_code;
 
@@ -73,10 +71,16 @@ module job_control #(
         .code(check_code)
     );
 
+    cycle_counter counter (
+        .clk(clk),
+        .clear(rst | accept),
+        .count(busy),
+        .value(cycles)
+    );
+
     assign busy = state != IDLE;
     assign accept = start & ~busy;
     assign running = state == RUN;
-    assign low = cycles[15:0];
     assign emptying = state == EMPTY;
 
     always @(posedge clk) begin
@@ -103,13 +107,6 @@ module job_control #(
                 done <= 1'b1;
             end
         end
-
-        // The counter's halves: what the upper one adds is known a cycle before, when the lower one is about to be full.
-        if (rst | accept)
-            cycles <= 32'd0;
-        else if (busy)
-            cycles <= {cycles[31:16] + {15'd0, carry}, low + 16'd1};
-        carry <= ~(rst | accept) & (low == (busy ? 16'hFFFE : 16'hFFFF));
 
         if (state == CHECK)
             phase <= FIRST_PHASE[SIZE_BITS-1:0];

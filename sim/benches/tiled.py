@@ -15,7 +15,8 @@ from cocotb.utils import get_sim_time
 
 from sim import golden
 from sim.benches.host import CLOCK_NS, Config, Host
-from sim.throughput import OpThroughput, op_throughput
+from sim.throughput import op_throughput
+from sim.tiling import OpThroughput
 
 Requests = list[tuple[int, int | None]]
 

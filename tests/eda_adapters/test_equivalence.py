@@ -13,14 +13,14 @@ from rtl.elaborate import SOURCES
 
 pytestmark = pytest.mark.eda
 SPEC = AcceleratorSpec(act_banks=1, weight_banks=1, words_per_bank=64)
-CARRY = "        carry <= ~(rst | accept) & (low == (busy ? 16'hFFFE : 16'hFFFF));\n"
-HALVES = "cycles <= {cycles[31:16] + {15'd0, carry}, low + 16'd1};"
+CARRY = "        carry <= ~clear & (low == (count ? 16'hFFFE : 16'hFFFF));\n"
+HALVES = "value <= {value[31:16] + {15'd0, carry}, low + 16'd1};"
 
 
 def rewritten(folder: Path, *changes: tuple[str, str]) -> Path:
-    """The Verilog sources with changes to the job's control."""
+    """The Verilog sources with changes to the cycle counter."""
     shutil.copytree(SOURCES, folder)
-    path = folder / "job_control.v"
+    path = folder / "cycle_counter.v"
     text = path.read_text()
     for old, new in changes:
         assert text.count(old) == 1, f"{old} is not in {path}"
@@ -32,7 +32,7 @@ def rewritten(folder: Path, *changes: tuple[str, str]) -> Path:
 @pytest.mark.parametrize(
     ("changes", "differs"),
     [
-        (((HALVES, "cycles <= cycles + 1'b1;"), (CARRY, "")), ""),
+        (((HALVES, "value <= value + 1'b1;"), (CARRY, "")), ""),
         (((CARRY, CARRY.replace("FFFE", "FFFD")),), "carry"),
     ],
     ids=["one counter", "carry too early"],

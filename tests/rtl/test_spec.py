@@ -42,7 +42,7 @@ def test_default_file_is_the_default() -> None:
     assert AcceleratorSpec.from_toml(DESIGNS / "default.toml") == AcceleratorSpec()
 
 
-MACROS = {"tiny": range(1, 16), "large": range(101, 10_000)}
+MACROS = {"tiny": range(1, 16), "large": range(101, 10_000), "cluster": range(65, 101)}
 
 
 @pytest.mark.parametrize("path", sorted(DESIGNS.glob("*.toml")), ids=lambda path: path.stem)

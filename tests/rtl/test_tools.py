@@ -18,6 +18,9 @@ SPECS = [
     AcceleratorSpec(rows=8, cols=24, act_banks=1, weight_banks=3, result_banks=24, words_per_bank=1024, bus_bits=64),
     AcceleratorSpec(rows=32, cols=16, act_banks=2, weight_banks=1, result_banks=8, words_per_bank=2048, bus_bits=128),
     AcceleratorSpec(rows=8, cols=4, act_banks=2, dataflow="output_stationary"),
+    AcceleratorSpec(edge="dma", words_per_bank=64),
+    AcceleratorSpec(act_banks=1, weight_banks=2, words_per_bank=64, edge="dma", tiles=3, dma_words=8),
+    AcceleratorSpec(rows=8, cols=8, act_banks=2, result_banks=8, bus_bits=64, edge="dma", tiles=2),
     AcceleratorSpec(rows=6, cols=4, act_banks=3, operands="bfloat16", edge="axi4"),
     AcceleratorSpec(
         rows=8, cols=8, act_banks=1, result_banks=4, bus_bits=128, dataflow="output_stationary", operands="bfloat16"
@@ -28,7 +31,7 @@ SPECS = [
 @pytest.fixture(
     scope="module",
     params=SPECS,
-    ids=lambda spec: f"{spec.rows}x{spec.cols}-{spec.bus_bits}-{spec.dataflow}-{spec.operands}",
+    ids=lambda spec: f"{spec.rows}x{spec.cols}-{spec.bus_bits}-{spec.dataflow}-{spec.operands}-{spec.edge}{spec.tiles}",
 )
 def design(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Design:
     return elaborate(request.param, tmp_path_factory.mktemp("rtl"))

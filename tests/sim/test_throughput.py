@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from rtl import AcceleratorSpec
 from sim.cycle_model import JOB_SETUP_CYCLES, bus_words, check_product, cycles, vectors
 from sim.networks import resnet18, vit_base
-from sim.throughput import READ_LATENCY, OpThroughput, job_cost, job_room, op_throughput, throughput
+from sim.throughput import READ_LATENCY, job_cost, op_throughput, throughput
+from sim.tiling import OpThroughput, job_room
 from sim.workload import LayerOp, Workload
 
 SMALL = AcceleratorSpec()
