@@ -38,21 +38,16 @@ class Core:
 
 
 def core_of(canvas: Canvas, library: LefLibrary, pdk: Pdk) -> Core:
-    """The rows inside a canvas, at least the technology's margin away from its edges.
+    """The rows of a canvas, from its lower left corner.
 
-    They begin whole sites and rows away from the lower left corner, where OpenROAD would move them to.
+    There is no margin: a macro may lie at the edge of the die, and OpenROAD refuses one that leaves the rows' area.
     """
     site = _site(library, pdk)
-    x = math.ceil(pdk.core_margin / site.width - 1e-6) * site.width
-    y = math.ceil(pdk.core_margin / site.height - 1e-6) * site.height
-    columns = math.floor((canvas.width - 2 * x) / site.width + 1e-6)
-    rows = math.floor((canvas.height - 2 * y) / site.height + 1e-6)
+    columns = math.floor(canvas.width / site.width + 1e-6)
+    rows = math.floor(canvas.height / site.height + 1e-6)
     if columns < 1 or rows < 1:
-        raise InputError(
-            f"a die of {canvas.width:g} x {canvas.height:g} um has no room for a row of sites {pdk.site}"
-            f" within margins of {pdk.core_margin:g} um"
-        )
-    return Core(x, y, columns, rows, site.width, site.height)
+        raise InputError(f"a die of {canvas.width:g} x {canvas.height:g} um has no room for a row of sites {pdk.site}")
+    return Core(0.0, 0.0, columns, rows, site.width, site.height)
 
 
 def floorplan(
@@ -185,10 +180,8 @@ def _canvas(
     side = max(math.sqrt(area), *least, site.width, site.height)
     rows = math.ceil(side / site.height)
     columns = math.ceil(max(area / (rows * site.height), least[0]) / site.width)
-    margin_x = math.ceil(pdk.core_margin / site.width - 1e-6) * site.width
-    margin_y = math.ceil(pdk.core_margin / site.height - 1e-6) * site.height
-    width = round(columns * site.width + 2 * margin_x, 6)
-    height = round(rows * site.height + 2 * margin_y, 6)
+    width = round(columns * site.width, 6)
+    height = round(rows * site.height, 6)
     # About half a macro for each grid cell, so that the grid can tell neighbouring arrangements apart.
     pitch = np.median(size[is_macro], axis=0) / 2 if is_macro.any() else np.array([width, height]) / 16
     grid = np.clip(np.round(np.array([width, height]) / pitch), *GRID_CELLS).astype(int)

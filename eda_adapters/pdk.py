@@ -108,7 +108,6 @@ def _pdk(top: TomlTable) -> Pdk:
         corners=corners,
         site=floorplan.text("site"),
         dbu_per_micron=int(floorplan.number("dbu_per_micron")),
-        core_margin=floorplan.number("core_margin_um"),
         macro_halo=(float(halo[0]), float(halo[1])),
         port_layer_horizontal=floorplan.text("port_layer_horizontal"),
         port_layer_vertical=floorplan.text("port_layer_vertical"),

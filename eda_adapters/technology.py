@@ -131,7 +131,6 @@ class Pdk:
     corners: Mapping[str, Corner]  # by name; the first is the default
     site: str
     dbu_per_micron: int
-    core_margin: float  # um between die edge and core
     macro_halo: tuple[float, float]  # um left and right, below and above of a macro
     port_layer_horizontal: str  # ports on the left and right edge
     port_layer_vertical: str  # ports on the lower and upper edge

@@ -52,11 +52,8 @@ def test_metrics_make_sense_together(case: Case) -> None:
     )
     assert 0.3 < value["finish__timing__setup__min_period"] < 4.0
     assert 1.0 <= value["finish__route__wirelength__estimated"] / value["finish__hpwl_um"] < 1.3
-    assert (
-        value["finish__design__instance__area"]
-        < value["finish__design__core__area"]
-        < value["finish__design__die__area"]
-    )
+    assert value["finish__design__instance__area"] < value["finish__design__core__area"]
+    assert value["finish__design__core__area"] == pytest.approx(value["finish__design__die__area"])
     assert value["finish__design__instance__count__macros"] == 16
     assert set(case.ppa.tools) == set(value)
     assert case.ppa.tools["finish__timing__setup__ws"].startswith("OpenSTA ")

@@ -11,15 +11,13 @@ import sys
 import tarfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from eda_adapters.floorplan import core_of, floorplan, pin_positions
-from eda_adapters.gates import write_verilog
-from eda_adapters.openroad.design import PhysicalDesign, core_box, placed_macros, placed_ports
+from eda_adapters.floorplan import pin_positions
 from eda_adapters.openroad.flow import FlowResult, StageError, run_flow
 from eda_adapters.openroad.implement import implement
 from eda_adapters.openroad.metrics import read_metrics
@@ -27,15 +25,13 @@ from eda_adapters.openroad.options import STAGES, FlowOptions
 from eda_adapters.openroad.program import ask_openroad
 from eda_adapters.openroad.scripts import NEEDED
 from eda_adapters.pdk import PdkError, load_pdk
-from eda_adapters.sram import SramMacro, generate_sram
 from eda_adapters.tool import ToolError
 from placer.formats.def_ import read_def
 from placer.formats.def_netlist import to_netlist
-from placer.formats.lef import LefLibrary, read_lef
-from placer.netlist import InputError, Netlist, NodeKind, Orientation, Placement
-from rtl.sram import SramShape
+from placer.formats.lef import read_lef
+from placer.netlist import InputError, NodeKind
 from tests.eda_adapters import fake_openroad
-from tests.eda_adapters.tiny_design import tiny_gates
+from tests.eda_adapters.tiny_design import Case, tiny_case, tiny_gates
 
 PDK = load_pdk("nangate45")
 COMMANDS = dict.fromkeys(NEEDED.split(), "") | {
@@ -50,47 +46,9 @@ COMMANDS = dict.fromkeys(NEEDED.split(), "") | {
 Run = Callable[..., FlowResult]
 
 
-@dataclass(frozen=True)
-class Case:
-    sram: SramMacro
-    library: LefLibrary
-    netlist: Netlist
-    placement: Placement
-    design: PhysicalDesign
-
-
 @pytest.fixture(scope="module")
 def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
-    """The tiny design with two macros that nothing is wired to."""
-    folder = tmp_path_factory.mktemp("design")
-    sram = generate_sram(SramShape(64, 32), PDK, folder)
-    plain = tiny_gates()
-    gates = replace(
-        plain,
-        instance_names=(*plain.instance_names, "bank0", "bank1"),
-        instance_masters=(*plain.instance_masters, sram.name, sram.name),
-    )
-    library = read_lef(*PDK.lefs, sram.lef)
-    netlist, start = floorplan(gates, library, PDK)
-    hard = netlist.nodes(NodeKind.HARD)
-    position, orientation = start.position.copy(), start.orientation.copy()
-    position[hard] = netlist.node_size[hard] / 2 + [(9.5, 14.0), (9.5, 70.0)]
-    orientation[hard] = [Orientation.N, Orientation.FS]
-    placement = Placement(position, orientation)
-    write_verilog(gates, folder / "netlist.v")
-    (folder / "constraints.sdc").write_text("create_clock -period 2 [get_ports clk]\n")
-    design = PhysicalDesign(
-        top=gates.top,
-        verilog=folder / "netlist.v",
-        sdc=folder / "constraints.sdc",
-        lefs=(*PDK.lefs, sram.lef),
-        liberty=(*PDK.corner.liberty, sram.lib),
-        die=(0.0, 0.0, netlist.canvas.width, netlist.canvas.height),
-        core=core_box(core_of(netlist.canvas, library, PDK)),
-        macros=placed_macros(netlist, placement),
-        ports=placed_ports(gates, netlist, placement, library, PDK),
-    )
-    return Case(sram, library, netlist, placement, design)
+    return tiny_case(tmp_path_factory.mktemp("design"))
 
 
 @pytest.fixture

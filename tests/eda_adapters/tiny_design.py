@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from pathlib import Path
+
 import numpy as np
 
-from eda_adapters.gates import GateNetlist
+from eda_adapters.floorplan import core_of, floorplan
+from eda_adapters.gates import GateNetlist, write_verilog
+from eda_adapters.openroad.design import PhysicalDesign, core_box, placed_macros, placed_ports
+from eda_adapters.pdk import load_pdk
+from eda_adapters.sram import SramMacro, generate_sram
+from placer.formats.lef import LefLibrary, read_lef
+from placer.netlist import Netlist, NodeKind, Orientation, Placement
+from rtl.sram import SramShape
+
+PDK = load_pdk("nangate45")
 
 _INSTANCES = {
     "r0": ("DFF_X1", {"D": "a[0]", "CK": "clk", "Q": "q0"}),
@@ -37,3 +49,46 @@ def tiny_gates() -> GateNetlist:
         pin_net=np.array([number[net] for _, _, net in pins], np.int32),
         pin_is_driver=np.array([pin in _OUTPUTS for _, pin, _ in pins]),
     )
+
+
+@dataclass(frozen=True)
+class Case:
+    """A placed design, as OpenROAD gets it."""
+
+    sram: SramMacro
+    library: LefLibrary
+    netlist: Netlist
+    placement: Placement
+    design: PhysicalDesign
+
+
+def tiny_case(folder: Path) -> Case:
+    """The tiny design with two macros that nothing is wired to, ready for OpenROAD; its files go to ``folder``."""
+    sram = generate_sram(SramShape(64, 32), PDK, folder)
+    plain = tiny_gates()
+    gates = replace(
+        plain,
+        instance_names=(*plain.instance_names, "bank0", "bank1"),
+        instance_masters=(*plain.instance_masters, sram.name, sram.name),
+    )
+    library = read_lef(*PDK.lefs, sram.lef)
+    netlist, start = floorplan(gates, library, PDK)
+    hard = netlist.nodes(NodeKind.HARD)
+    position, orientation = start.position.copy(), start.orientation.copy()
+    position[hard] = netlist.node_size[hard] / 2 + [(9.5, 14.0), (9.5, 70.0)]
+    orientation[hard] = [Orientation.N, Orientation.FS]
+    placement = Placement(position, orientation)
+    write_verilog(gates, folder / "netlist.v")
+    (folder / "constraints.sdc").write_text("create_clock -period 2 [get_ports clk]\n")
+    design = PhysicalDesign(
+        top=gates.top,
+        verilog=folder / "netlist.v",
+        sdc=folder / "constraints.sdc",
+        lefs=(*PDK.lefs, sram.lef),
+        liberty=(*PDK.corner.liberty, sram.lib),
+        die=(0.0, 0.0, netlist.canvas.width, netlist.canvas.height),
+        core=core_box(core_of(netlist.canvas, library, PDK)),
+        macros=placed_macros(netlist, placement),
+        ports=placed_ports(gates, netlist, placement, library, PDK),
+    )
+    return Case(sram, library, netlist, placement, design)
