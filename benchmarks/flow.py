@@ -104,6 +104,7 @@ def _black_parrot(name: str, macros: str, period: float) -> Callable[[Pdk, Path]
 
 DESIGNS: dict[str, Callable[[Pdk, Path], Subject]] = {
     "accelerator_4x4": _accelerator(AcceleratorSpec(clock_ns=1.0)),
+    "accelerator_tiny": _accelerator(AcceleratorSpec(act_banks=1, weight_banks=1, words_per_bank=64, clock_ns=1.0)),
     "accelerator_deep": _accelerator(AcceleratorSpec(words_per_bank=512, act_banks=8, clock_ns=1.0)),
     "tinyRocket": _foreign("$OPENROAD_TESTS/tinyRocket_nangate45.v", "RocketTile", "64x32", 1.2, "clock", True),
     "bp_fe_top": _black_parrot("bp_fe_top", "512x64 64x7 64x96", 1.8),

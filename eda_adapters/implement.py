@@ -1,6 +1,7 @@
 """From a mapped netlist and macro positions to power, performance and area: the embedded flow without OpenROAD.
 
-Standard cells by coloquinte, wires as Steiner trees, timing by OpenSTA, power from activity and Liberty tables.
+Standard cells by the analytical placer, wires as Steiner trees, timing by OpenSTA, power from activity and Liberty
+tables.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from eda_adapters.activity import net_activity, read_saif
+from eda_adapters.cells import TOOL as CELLS_TOOL
 from eda_adapters.cells import place_cells
 from eda_adapters.clock_tree import ClockTree, estimate_clock_tree
 from eda_adapters.floorplan import Core, core_of, net_numbers, pin_positions
@@ -57,7 +59,6 @@ def implement(
     seed: int = 0,
     saif: Path | None = None,
     saif_cycle: float = 1.0,
-    effort: int = 1,
     cell_halo: tuple[float, float] = (2.0, 2.0),
     clock: str = "clk",
 ) -> Ppa:
@@ -72,7 +73,6 @@ def implement(
         seed: of the cells' placement.
         saif: activity of a simulation; None: a default activity.
         saif_cycle: ns, that simulation's clock period.
-        effort: of the cells' placement, 1 to 9.
         cell_halo: um free of cells left and right, below and above of each macro.
         clock: the clock's port.
 
@@ -85,9 +85,9 @@ def implement(
     liberty = read_liberty(*liberty_files)
     core = core_of(netlist.canvas, library, pdk)
     snapped = snap_macros(netlist, placement, core)
-    cells = place_cells(netlist, snapped, core, out_dir, seed, effort, cell_halo)
+    placed = place_cells(netlist, snapped, core, seed, cell_halo)
 
-    pins = pin_positions(netlist, cells.placement)[netlist.net_pins]
+    pins = pin_positions(netlist, placed)[netlist.net_pins]
     trees = steiner_trees(pins, netlist.net_start)
     wires = extract(trees, pdk.layers[pdk.signal_layer])
     net = net_numbers(gates, netlist)
@@ -115,7 +115,7 @@ def implement(
             "finish__route__wirelength__estimated": float(trees.net_length().sum()),
             "finish__timing__drv__max_cap": float(overloaded),
         },
-        cells.tool: {"finish__hpwl_um": _hpwl(pins, netlist)},
+        CELLS_TOOL: {"finish__hpwl_um": _hpwl(pins, netlist)},
         timing.tool: {
             "finish__timing__setup__ws": timing.worst_slack,
             "finish__timing__setup__wns": min(timing.worst_slack, 0.0),
@@ -149,13 +149,11 @@ def implement(
         "picture": out_dir / "layout.png",
         "metrics": out_dir / "metrics.json",
     }
-    write_layout(files["def"], gates, netlist, cells.placement, core, library, pdk)
-    write_picture(
-        files["picture"], gates, netlist, cells.placement, core, trees, net, timing.path_pins, timing.min_period
-    )
+    write_layout(files["def"], gates, netlist, placed, core, library, pdk)
+    write_picture(files["picture"], gates, netlist, placed, core, trees, net, timing.path_pins, timing.min_period)
     write_metrics(files["metrics"], metrics)
     tools = {key: tool for tool, values in by_tool.items() for key in values}
-    return Ppa(metrics, tools, files, cells.placement, timing.path_pins, seed)
+    return Ppa(metrics, tools, files, placed, timing.path_pins, seed)
 
 
 def snap_macros(netlist: Netlist, placement: Placement, core: Core) -> Placement:

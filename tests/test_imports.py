@@ -14,7 +14,7 @@ MAY_IMPORT = {
     "rtl": (),
     "cost_models": (),
     "sim": ("rtl", "eda_adapters.tool"),
-    "eda_adapters": ("placer.netlist", "placer.formats", "placer.legality", "rtl"),
+    "eda_adapters": ("placer.netlist", "placer.formats", "placer.legality", "placer.analytical", "rtl"),
     "loop": ("placer", "rtl", "sim", "eda_adapters", "cost_models"),
 }
 

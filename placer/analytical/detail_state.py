@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from placer.analytical.rows import Int64Array, Rows
 from placer.analytical.system import turned_offsets
-from placer.netlist import FloatArray, IntArray, Netlist, Placement
+from placer.netlist import BoolArray, FloatArray, IntArray, Netlist, Placement
 
 Float64Array = NDArray[np.float64]
 
@@ -30,10 +30,12 @@ class Detail(NamedTuple):
     width: Int64Array  # [C] sites
     on_site: NDArray[np.int32]  # [R, X] cell, FREE or BLOCKED
     corner_y: Float64Array  # [R] um, lower edges of the rows
+    flipped: BoolArray  # [R] whether cells lie there upside down
+    height: float  # um, of the rows
     scale: Float64Array  # [2] um, x of site 0, width of a site
     pin_x: Float64Array  # [Q] um
     pin_y: Float64Array  # [Q] um
-    offset: Float64Array  # [Q, 2] um from the cell's lower left corner; 0 for pins that do not move
+    offset: Float64Array  # [Q, 2] um from the upright cell's lower left corner; 0 for pins that do not move
     net_of: IntArray  # [Q] net of each pin
     net_first: IntArray  # [E + 1] first pin of each net
     net_weight: Float64Array  # [E]
@@ -56,7 +58,7 @@ def detail_of(
 
     Args:
         netlist: what is placed.
-        placement: of all nodes; movable cells where ``segment`` and ``x`` say.
+        placement: of all nodes; movable cells where ``segment`` and ``x`` say, turned as their rows are.
         cells: [C] nodes of the movable cells.
         rows: their rows.
         segment, x, sites: [C] segment, first site and width of each cell.
@@ -74,7 +76,8 @@ def detail_of(
     local = np.full(len(netlist.node_kind), -1, np.int32)
     local[cells] = np.arange(len(cells), dtype=np.int32)
     owner = local[node]
-    from_corner = np.where(owner[:, None] >= 0, offset + netlist.node_size[node] / 2, 0.0)
+    upright = np.where((placement.orientation[node] >= 2)[:, None], offset * [1, -1], offset)
+    from_corner = np.where(owner[:, None] >= 0, upright + netlist.node_size[node] / 2, 0.0)
     degree = np.diff(netlist.net_start)
     net_of = np.repeat(np.arange(len(degree), dtype=np.int32), degree)
     used = np.flatnonzero((owner >= 0) & (degree[net_of] <= LONG_NET) & (degree[net_of] > 1))
@@ -86,6 +89,8 @@ def detail_of(
         width=sites.copy(),
         on_site=on_site,
         corner_y=rows.bottom.copy(),
+        flipped=rows.flipped.copy(),
+        height=rows.height,
         scale=np.array([rows.origin + low * rows.site, rows.site]),
         pin_x=at[:, 0].copy(),
         pin_y=at[:, 1].copy(),
@@ -157,7 +162,8 @@ def shift_pins(state: Detail, cell: int, row: int, x: int) -> None:
     for k in range(state.cell_first[cell], state.cell_first[cell + 1]):
         pin = state.cell_pins[k]
         state.pin_x[pin] = left + state.offset[pin, 0]
-        state.pin_y[pin] = bottom + state.offset[pin, 1]
+        rise = state.offset[pin, 1]
+        state.pin_y[pin] = bottom + (state.height - rise if state.flipped[row] else rise)
 
 
 @njit(cache=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from placer.analytical.cell_legalisation import legalise_cells, sites_of
 from placer.analytical.detail_state import corners, detail_of, measure
@@ -12,9 +13,9 @@ from placer.analytical.detailed_placement import improve
 from placer.analytical.global_placement import global_place, respread
 from placer.analytical.macro_legalisation import legalise_macros
 from placer.analytical.nesterov import Schedule
-from placer.analytical.rows import Rows
+from placer.analytical.rows import Int64Array, Rows
 from placer.analytical.system import half_perimeter
-from placer.netlist import Netlist, NodeKind, Placement
+from placer.netlist import IntArray, Netlist, NodeKind, Orientation, Placement
 
 TOGETHER, CELLS = 0.1, 0.07
 """Overflow at which macros and cells together are spread enough, and cells around legal macros."""
@@ -40,7 +41,6 @@ def place_flat(netlist: Netlist, placement: Placement, rows: Rows, seed: int = 0
         rows: for the cells; macros lie on rows and sites too.
         seed: of the start.
         target: density up to which the canvas may be filled in global placement.
-        warm_up: hardly iterate; what is compiled for the netlist is then ready for the next call.
 
     Raises:
         InputError: the nodes do not fit.
@@ -63,7 +63,13 @@ def place_flat(netlist: Netlist, placement: Placement, rows: Rows, seed: int = 0
 def place_cells_legally(
     netlist: Netlist, placement: Placement, rows: Rows, lengths: dict[str, float], seed: int = 0
 ) -> Placement:
-    """Legalise the cells of a global placement around its macros, then improve them; ``lengths`` gains two entries."""
+    """Legalise the cells of a global placement around its macros, then improve them, turned as their rows are.
+
+    ``lengths`` gains two entries: um after each of the two steps.
+
+    Raises:
+        InputError: the cells do not fit.
+    """
     hard = netlist.nodes(NodeKind.HARD)
     half = netlist.node_size / 2
     boxes = np.concatenate([placement.position[hard] - half[hard], placement.position[hard] + half[hard]], 1)
@@ -79,10 +85,19 @@ def place_cells_legally(
     position = placement.position.copy()
     position[cells, 0] = free.origin + x * free.site + half[cells, 0]
     position[cells, 1] = free.bottom[free.segment_row[segment]] + half[cells, 1]
-    placed = replace(placement, position=position)
+    placed = Placement(position, _as_rows(free, free.segment_row[segment], placement, cells))
     state = detail_of(netlist, placed, cells, free, segment, x, sites_of(free, width))
     lengths["cells legal"] = measure(state)
     lengths["detailed"] = improve(state, seed=seed)
     position = position.copy()
     position[cells] = corners(state) + half[cells]
-    return replace(placed, position=position)
+    return Placement(position, _as_rows(free, state.row, placed, cells))
+
+
+def _as_rows(rows: Rows, row: Int64Array, placement: Placement, cells: IntArray) -> NDArray[np.int8]:
+    """All orientations, those of the cells upside down just where their rows are."""
+    orientation = placement.orientation.copy()
+    orientation[cells] = orientation[cells] % 2 + np.where(
+        rows.flipped[row], np.int8(Orientation.FS), np.int8(Orientation.N)
+    )
+    return orientation

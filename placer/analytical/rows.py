@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placer.formats.bookshelf_lines import Row
-from placer.netlist import FloatArray, InputError
+from placer.netlist import BoolArray, FloatArray, InputError
 
 Int64Array = NDArray[np.int64]
 
@@ -26,6 +26,7 @@ class Rows:
     site: float  # um, width of a site
     height: float  # um
     bottom: FloatArray  # [R] um, lower edges, rising
+    flipped: BoolArray  # [R] whether cells lie there upside down (FS or S)
     segment_row: Int64Array  # [G]
     low: Int64Array  # [G] first site
     high: Int64Array  # [G] site after the last
@@ -51,7 +52,7 @@ class Rows:
                 at = max(at, x2)
             if at < high:
                 pieces.append((row, at, high))
-        return _rows(self.origin, self.site, self.height, self.bottom, [p for p in pieces if p[2] > p[1]])
+        return _rows(self.origin, self.site, self.height, self.bottom, self.flipped, [p for p in pieces if p[2] > p[1]])
 
 
 def rows_of(rows: Sequence[Row], origin: tuple[float, float] = (0.0, 0.0)) -> Rows:
@@ -78,10 +79,21 @@ def rows_of(rows: Sequence[Row], origin: tuple[float, float] = (0.0, 0.0)) -> Ro
             if abs(low * site + start - x) > 1e-6 * site:
                 raise InputError(f"expected the row at y = {row.y:g} to begin on a site of the others")
             pieces.append((int(np.searchsorted(bottom, row.y - origin[1])), low, low + sites))
-    return _rows(start - origin[0], site, height, bottom, sorted(pieces))
+    down = {row.y - origin[1] for row in rows if row.orient in ("FS", "S")}
+    flipped = np.array([y in down for y in bottom.tolist()])
+    return _rows(start - origin[0], site, height, bottom, flipped, sorted(pieces))
 
 
-def _rows(origin: float, site: float, height: float, bottom: FloatArray, pieces: list[tuple[int, int, int]]) -> Rows:
+def _rows(
+    origin: float,
+    site: float,
+    height: float,
+    bottom: FloatArray,
+    flipped: BoolArray,
+    pieces: list[tuple[int, int, int]],
+) -> Rows:
     table = np.array(pieces, np.int64).reshape(-1, 3)
     first = np.searchsorted(table[:, 0], np.arange(len(bottom) + 1))
-    return Rows(origin, site, height, bottom, table[:, 0].copy(), table[:, 1].copy(), table[:, 2].copy(), first)
+    return Rows(
+        origin, site, height, bottom, flipped, table[:, 0].copy(), table[:, 1].copy(), table[:, 2].copy(), first
+    )
