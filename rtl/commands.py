@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from rtl.memory_map import Space
 
-QUEUE = 4
-"""Commands that wait in the queue, the one at work among them."""
+QUEUE = 2
+"""Commands that wait in the queue, besides the one at work."""
 
 ARGS = 7
 

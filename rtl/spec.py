@@ -61,7 +61,7 @@ class AcceleratorSpec:
     operands: str = "int8"
     edge: str = "bus"
     tiles: int = 1
-    dma_words: int = 32
+    dma_words: int = 16
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -4,7 +4,8 @@ The model goes from command to command, in closed form within each (``rtl/verilo
 memory takes a request every ``interval`` cycles and answers a read ``latency`` cycles later. Cycles count from the one
 in which the host's first write is taken; the host writes a register in each cycle in which the port is ready.
 
-    a command of w register writes is in the queue     w + 1 cycles after the one before, or when a place is free
+    a command of w register writes is in the queue w cycles after the one before, or when a place is free; it is taken
+                        from there in the next cycle, or in the last one of the command before, and then begins
     LOAD of n words     asks from the cycle after it begins on; with at most F words on their way, the last is asked for
                         interval * (n - 1) cycles later, or ((n - 1) // F) * (latency + 2) + ((n - 1) % F) * interval
                         where that is longer; ends latency + 1 cycles after that
@@ -67,7 +68,7 @@ def program_cycles(spec: AcceleratorSpec, memory: Memory, commands: Iterable[Com
     latency, interval, ahead = memory.latency, memory.interval, spec.dma_words
     granted = 0  # the cycle in which the last command's write goes into the queue
     first = 0
-    ends: list[int] = []  # of each command: its last cycle
+    taken: list[int] = []  # of each command: the cycle in which it leaves the queue
     end = -1
     memory_free = 0
     transfer = 0
@@ -80,10 +81,11 @@ def program_cycles(spec: AcceleratorSpec, memory: Memory, commands: Iterable[Com
         args = command.args
         granted += len(writes)
         if i >= QUEUE:
-            granted = max(granted, ends[i - QUEUE] + 1)
+            granted = max(granted, taken[i - QUEUE] + 1)
         if i == 0:
             first = granted + 1
-        begin = max(granted, end) + 1
+        taken.append(max(granted + 1, end))
+        begin = taken[i] + 1
         chosen = [tile for tile in tiles if command.tiles >> tile & 1]
         if command.op == Op.RUN or command.wait:
             begin = max(begin, *(idle[tile] for tile in chosen))
@@ -109,5 +111,4 @@ def program_cycles(spec: AcceleratorSpec, memory: Memory, commands: Iterable[Com
                 end = max(begin + 6, memory_free) + interval * last
                 memory_free = end + interval
             transfer += end - begin
-        ends.append(end)
     return ProgramCycles(max(end + 1, *idle) - first, transfer, tuple(worked))

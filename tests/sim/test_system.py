@@ -57,7 +57,12 @@ def test_activity_is_recorded(tmp_path: Path) -> None:
 
 FAULTS = {
     "too many words on their way": ("random_products", "command_engine.v", "& ~held[FIFO_BITS];", ";"),
-    "stride not added": ("random_products", "command_engine.v", "mem_row <= mem_row + stride;", "mem_row <= mem_row;"),
+    "stride not added": (
+        "random_products",
+        "command_engine.v",
+        "mem_after = mem_row + stride;",
+        "mem_after = mem_row;",
+    ),
     "blocks lie one behind the other": (
         "random_products",
         "command_engine.v",

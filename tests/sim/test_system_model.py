@@ -37,10 +37,12 @@ def stepped(spec: AcceleratorSpec, memory: Memory, program: list[Command]) -> in
     memory_next = 0
     granted: list[int] = []
     ends: list[int] = []
+    begun: list[int] = []  # when each left the queue, a cycle after that
     for command, writes in zip(program, register_writes(program), strict=True):
         ready = (granted[-1] if granted else 0) + len(writes)
-        granted.append(max(ready, ends[-QUEUE] + 1 if len(ends) >= QUEUE else 0))
-        begin = max(granted[-1] + 1, ends[-1] + 1 if ends else 0)
+        granted.append(max(ready, begun[-QUEUE] if len(begun) >= QUEUE else 0))
+        begin = max(granted[-1] + 2, ends[-1] + 1 if ends else 0)
+        begun.append(begin)
         mine = [tile for tile in range(spec.tiles) if command.tiles >> tile & 1]
         if command.op == Op.RUN:
             begin = max([begin, *(idle[tile] for tile in mine)])

@@ -24,8 +24,9 @@ module command_engine #(
     input  wire                             clk,
     input  wire                             rst,
     input  wire                             command_valid,
-    input  wire [31:0]                      command,
-    input  wire [31:0]                      command_tiles,
+    // Bit 5 of the command and bit TILES of the tiles: what was written has more than there is.
+    input  wire [5:0]                       command,
+    input  wire [TILES:0]                   command_tiles,
     input  wire [223:0]                     command_args,
     output wire                             command_done,
     input  wire                             failed,
@@ -67,7 +68,7 @@ module command_engine #(
     reg [3:0] step;
     reg [TILES-1:0] running;
 
-    // The command at the queue's head.
+    // The command at work.
     wire [1:0] code;
     wire [1:0] space;
     wire [TILES-1:0] tiles;
@@ -99,8 +100,8 @@ module command_engine #(
     assign base = command_args[159:128];
     assign block = command_args[191:160];
     assign transfers = code != RUN;
-    assign wrong_command = (command[31:5] != 27'd0) | (code == 2'd0) | (transfers == (space == 2'd0));
-    assign wrong_tiles = (tiles == {TILES{1'b0}}) | ((command_tiles >> TILES) != 32'd0)
+    assign wrong_command = command[5] | (code == 2'd0) | (transfers == (space == 2'd0));
+    assign wrong_tiles = (tiles == {TILES{1'b0}}) | command_tiles[TILES]
                        | ((code == STORE) & ((tiles & (tiles - 1'b1)) != {TILES{1'b0}}));
     assign wrong_size = transfers & ((rows[15:0] == 16'd0) | (rows[31:16] != 16'd0)
                                    | (words[15:0] == 16'd0) | (words[31:16] != 16'd0)
@@ -157,6 +158,7 @@ module command_engine #(
     reg [31:0] mem_row;
     reg [15:0] mem_words;
     reg [15:0] mem_rows;
+    wire [31:0] mem_after;
     wire mem_row_end;
 
     assign mem_valid = load ? ask : sink;
@@ -164,6 +166,7 @@ module command_engine #(
     assign mem_addr = mem_next;
     assign mem_wdata = fifo_word;
     assign mem_taken = mem_valid & mem_ready;
+    assign mem_after = mem_row + stride;
     assign mem_row_end = mem_words == 16'd1;
     assign mem_last = mem_row_end & (mem_rows == 16'd1);
 
@@ -247,12 +250,12 @@ module command_engine #(
 
         if (begin_command) begin
             mem_next <= address;
-            mem_row <= address + stride;
+            mem_row <= address;
             mem_words <= words[15:0];
             mem_rows <= rows[15:0];
         end else if (mem_taken & mem_row_end) begin
-            mem_next <= mem_row;
-            mem_row <= mem_row + stride;
+            mem_next <= mem_after;
+            mem_row <= mem_after;
             mem_words <= words[15:0];
             mem_rows <= mem_rows - 16'd1;
         end else if (mem_taken) begin

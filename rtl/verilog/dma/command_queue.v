@@ -1,11 +1,11 @@
-// The host's side of the memory system: registers, and a queue of the commands that wait.
+// The host's side of the memory system: registers, a queue of the commands that wait, and the one that is at work.
 // A request is taken in a cycle with bus_valid and bus_ready; a command waits in the port while the queue is full.
 // A write to COMMAND puts it into the queue with the arguments and the tiles that the registers hold then.
 // The first fault stays in STATUS until STATUS is written.
 module command_queue #(
     parameter TILES = 1,
     parameter BUS_BITS = 32,
-    parameter INDEX_BITS = 2,
+    parameter INDEX_BITS = 1,
     parameter ARG_BITS = 224
 ) (
     input  wire                clk,
@@ -18,10 +18,10 @@ module command_queue #(
     output reg                 bus_rvalid,
     output reg  [BUS_BITS-1:0] bus_rdata,
     output wire                irq,
-    output wire                command_valid,
-    output wire [31:0]         command,
-    output wire [31:0]         command_tiles,
-    output wire [ARG_BITS-1:0] command_args,
+    output reg                 command_valid,
+    output reg  [5:0]          command,
+    output reg  [TILES:0]      command_tiles,
+    output reg  [ARG_BITS-1:0] command_args,
     input  wire                command_done,
     input  wire                working,
     input  wire [2:0]          fault,
@@ -41,7 +41,7 @@ module command_queue #(
     reg [3:0] number;
     reg [31:0] data;
     reg [ARG_BITS-1:0] args;
-    reg [31:0] tiles;
+    reg [TILES:0] tiles;
     reg [2:0] fault_code;
     reg [2:0] product_code;
     reg touched;
@@ -52,6 +52,11 @@ module command_queue #(
     wire granted;
     wire write;
     wire push;
+    wire [ARG_BITS-1:0] next_args;
+    wire [TILES:0] next_tiles;
+    wire [5:0] next_command;
+    wire [31:0] no_tiles;
+    wire take;
     wire empty;
     wire full;
     wire busy;
@@ -60,21 +65,22 @@ module command_queue #(
     assign granted = request_valid & ~(request_write & (number == COMMAND) & full);
     assign bus_ready = ~request_valid | granted;
     assign write = granted & request_write;
-    assign command_valid = ~empty;
-    assign busy = command_valid | working;
+    assign no_tiles = data >> TILES;
+    assign take = ~empty & (~command_valid | command_done);
+    assign busy = command_valid | ~empty | working;
     assign irq = touched & ~busy;
     assign failed = fault_code != 3'd0;
 
     word_fifo #(
-        .WIDTH(64 + ARG_BITS),
+        .WIDTH(7 + TILES + ARG_BITS),
         .INDEX_BITS(INDEX_BITS)
     ) waiting (
         .clk(clk),
         .rst(rst),
         .push(push),
-        .in({args, tiles, data}),
-        .pop(command_done),
-        .out({command_args, command_tiles, command}),
+        .in({args, tiles, data[31:5] != 27'd0, data[4:0]}),
+        .pop(take),
+        .out({next_args, next_tiles, next_command}),
         .empty(empty),
         .full(full)
     );
@@ -93,7 +99,8 @@ module command_queue #(
             fault_code <= 3'd0;
             product_code <= 3'd0;
             touched <= 1'b0;
-            tiles <= 32'd1;
+            tiles <= {{TILES{1'b0}}, 1'b1};
+            command_valid <= 1'b0;
         end else begin
             if (bus_ready)
                 request_valid <= bus_valid;
@@ -107,7 +114,13 @@ module command_queue #(
                 product_code <= product_fault;
             end
             if (write & (number == TILE_MASK))
-                tiles <= data;
+                tiles <= {no_tiles != 32'd0, data[TILES-1:0]};
+            command_valid <= take | (command_valid & ~command_done);
+        end
+        if (take) begin
+            command <= next_command;
+            command_tiles <= next_tiles;
+            command_args <= next_args;
         end
         if (bus_ready) begin
             request_write <= bus_write;
@@ -142,7 +155,7 @@ module command_queue #(
     always @(*) begin
         case (number)
             STATUS: word = {21'd0, product_code, 1'b0, fault_code, 1'b0, failed, irq, busy};
-            TILE_MASK: word = tiles;
+            TILE_MASK: word = {{(32-TILES){1'b0}}, tiles[TILES-1:0]};
             CYCLES: word = elapsed;
             TILE_COUNT: word = TILES;
             default: word = 32'd0;

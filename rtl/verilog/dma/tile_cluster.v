@@ -42,8 +42,8 @@ module tile_cluster #(
 
     wire command_valid;
     wire command_done;
-    wire [31:0] command;
-    wire [31:0] command_tiles;
+    wire [5:0] command;
+    wire [TILES:0] command_tiles;
     wire [ARG_BITS-1:0] command_args;
     wire working;
     wire [2:0] fault;
