@@ -11,105 +11,170 @@ import json
 import sys
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from benchmarks.results import Figure, write_figures
 from loop.store import source_hash, write_atomically
 from rtl import AcceleratorSpec, elaborate
-from sim.cycle_model import cycle_breakdown
+from sim.cycle_model import cycles, cycles_of_all
 from sim.harness import ProductRunner
 from sim.networks import resnet50
-from sim.regression import regress
+from sim.regression import MATRIX, regress
+from sim.simulator import Simulator
 from sim.throughput import op_throughput
 from sim.units import UNITS, CompiledUnit, wrong_pairs
 from sim.validate import Comparison, Validation, random_specs, validate_cycles
-from sim.verification import Measured
+from sim.verification import Measured, random_products
 
 COMMAND = "python -m benchmarks.sim"
 DESIGNS = Path(__file__).resolve().parents[1] / "rtl" / "designs"
 SEED = 1
 PRODUCTS = 520
 SPECS = 52
-CYCLE_LIMIT = 700
+CYCLE_LIMIT = 300
 KEPT = Path("runs/bench-sim")
 SEEDS = 2
 PAIRS = 1_000_000
 REPEATS = 5
+JOBS = 2
+RANDOM_PRODUCTS = 200
 
 
 def exact(folder: Path) -> None:
-    """Random products on random accelerators of all dataflows and operands.
+    """Random products on random accelerators of all dataflows, operands, memories and numbers of tiles.
 
     What was compared on an accelerator is kept under ``runs/``, so that an interrupted measurement goes on.
     """
-    KEPT.mkdir(parents=True, exist_ok=True)
-    comparisons: list[Comparison] = []
-    tool = ""
-    for i, spec in enumerate(random_specs(SPECS, SEED)):
-        kept = KEPT / f"{i}-{spec.content_hash}-{source_hash('rtl')}-{source_hash('sim')}.json"
-        if not kept.exists():
-            found = validate_cycles(PRODUCTS // SPECS, folder / str(i), SEED + i, specs=[spec], cycle_limit=CYCLE_LIMIT)
-            print(f"{i + 1} of {SPECS}: {found.exact} of {len(found.comparisons)} exact", *found.failures, flush=True)
-            rows = [[*asdict(row.measured).values(), row.scale_sim] for row in found.comparisons]
-            write_atomically(kept, json.dumps({"tool": found.tool, "rows": rows}))
-        data = json.loads(kept.read_text())
-        tool = data["tool"]
-        comparisons += [Comparison(spec, Measured(*row[:5]), row[5]) for row in data["rows"]]
-    found = Validation(tuple(comparisons), (), tool)
+    specs = random_specs(SPECS, SEED)
+    with ProcessPoolExecutor(JOBS) as pool:
+        answers = list(pool.map(partial(_compared, folder), range(SPECS), specs))
+    found = Validation(tuple(row for _, rows in answers for row in rows), (), answers[0][0])
+    command = f"{COMMAND} exact"
     figures = [
-        Figure("cycle_model_exact_of_500", found.exact, "products", "higher", 500, [SEED], f"{COMMAND} exact"),
-        Figure(
-            "scalesim_max_unexplained_cycles", found.worst_unexplained, "cycles", "lower", 0, [SEED], f"{COMMAND} exact"
-        ),
+        Figure("cycle_model_exact_of_500", found.exact, "products", "higher", 500, [SEED], command),
+        Figure("scalesim_max_unexplained_cycles", found.worst_unexplained, "cycles", "lower", 0, [SEED], command),
     ]
-    details = {"products": len(found.comparisons), "specs": SPECS, "tool": found.tool, "reasons": found.reasons()}
+    memories = [row for row in found.comparisons if row.measured.latency]
+    kinds = Counter(f"{r.spec.dataflow}, {r.spec.operands}, {r.spec.edge}" for r in found.comparisons)
+    details = {
+        "products": len(found.comparisons),
+        "specs": SPECS,
+        "kinds": dict(sorted(kinds.items())),
+        "tiles": sorted({row.spec.tiles for row in memories}),
+        "memory_latency": _range([row.measured.latency for row in memories]),
+        "memory_interval": _range([row.measured.interval for row in memories]),
+        "cycles": _range([row.measured.cycles for row in found.comparisons]),
+        "tool": found.tool,
+        "reasons": found.reasons(),
+    }
     write_figures("sim", figures, {"exact": details})
     print(f"{found.exact} of {len(found.comparisons)} exact, at most {found.worst_unexplained} cycles unexplained")
 
 
+def _compared(folder: Path, i: int, spec: AcceleratorSpec) -> tuple[str, list[Comparison]]:
+    """The simulator and the products of one accelerator."""
+
+    def measure() -> dict[str, Any]:
+        count = PRODUCTS // SPECS
+        found = validate_cycles(count, folder / str(i), SEED + i, specs=[spec], cycle_limit=CYCLE_LIMIT)
+        print(f"{i + 1} of {SPECS}: {found.exact} of {len(found.comparisons)} exact", *found.failures, flush=True)
+        return {"tool": found.tool, "rows": [[asdict(row.measured), row.scale_sim] for row in found.comparisons]}
+
+    data = _kept(f"exact-{i}-{spec.content_hash}", measure)
+    return data["tool"], [Comparison(spec, Measured(**run), other) for run, other in data["rows"]]
+
+
+def _range(values: list[int]) -> tuple[int, int]:
+    return min(values), max(values)
+
+
+def _kept(name: str, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What ``measure`` gives, or what it gave before for the same sources."""
+    path = KEPT / f"{name}-{source_hash('rtl')}-{source_hash('sim')}.json"
+    if not path.exists():
+        KEPT.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, json.dumps(measure()))
+    data: dict[str, Any] = json.loads(path.read_text())
+    return data
+
+
 def coverage(folder: Path) -> None:
-    """The part of the coverage bins that the benches hit, on the design where it is smallest."""
-    found = regress(folder, range(1, SEEDS + 1), 2, progress=print)
-    for run in found.runs:
-        if not run.passed:
-            raise SystemExit(f"{run.failure}: {run.command}")
-    smallest = min(found.coverage.values())
+    """The part of the coverage bins that the benches hit, on the design where it is smallest; kept design by design."""
     seeds = list(range(1, SEEDS + 1))
+
+    def measure(design: str, simulators: Sequence[Simulator]) -> dict[str, Any]:
+        found = regress(folder / design, seeds, JOBS, [(design, simulators)], print)
+        for run in found.runs:
+            if not run.passed:
+                raise SystemExit(f"{run.failure}: {run.command}")
+        return {"part": found.coverage[design], "missed": found.missed[design], "runs": found.table()}
+
+    found = {design: _kept(f"coverage-{design}", partial(measure, design, simulators)) for design, simulators in MATRIX}
+    smallest = min(data["part"] for data in found.values())
     figure = Figure("functional_coverage", smallest, "part of bins", "higher", 0.95, seeds, f"{COMMAND} coverage")
-    details = {"designs": found.coverage, "missed": found.missed, "runs": found.table()}
+    details = {
+        "designs": {design: data["part"] for design, data in found.items()},
+        "missed": {design: data["missed"] for design, data in found.items()},
+        "runs": [row for i, data in enumerate(found.values()) for row in data["runs"][min(i, 1) :]],
+    }
     write_figures("sim", [figure], {"coverage": details})
-    print(found.coverage)
+    print(details["designs"])
 
 
 def speed(folder: Path) -> None:
-    """Seconds for the jobs of ResNet-50's layers: cycle model and, without loading operands, RTL in bare Verilator."""
+    """Cycles of products on ``base``: the model, and the RTL in bare Verilator, scratchpads not loaded.
+
+    The jobs are those that the mapper gives for the layers of ResNet-50, asked for one by one; beside them small random
+    products, and all of them asked for at once.
+    """
     spec = AcceleratorSpec.from_toml(DESIGNS / "base.toml")
-    products = [op_throughput(spec, op.m, op.k, op.n).job for op in resnet50().ops]
     runner = ProductRunner(elaborate(spec, folder / "rtl"), folder)
-    rtl, model = [], []
+    workloads = {
+        "jobs of ResNet-50's layers": [op_throughput(spec, op.m, op.k, op.n).job for op in resnet50().ops],
+        f"random products of at most {CYCLE_LIMIT} cycles": list(
+            random_products(spec, SEED, RANDOM_PRODUCTS, CYCLE_LIMIT)
+        ),
+    }
+    details = {name: _speed(spec, runner, products) for name, products in workloads.items()}
+    ratio = details["jobs of ResNet-50's layers"]["times"]
+    figure = Figure("model_speedup_over_verilator", ratio, "times", "higher", 1000, [SEED], f"{COMMAND} speed")
+    write_figures("sim", [figure], {"speed": details})
+    print(*(f"{name}: {found['times']:.0f} times as fast as Verilator" for name, found in details.items()), sep="\n")
+
+
+def _speed(spec: AcceleratorSpec, runner: ProductRunner, products: list[tuple[int, int, int]]) -> dict[str, Any]:
+    rtl, model, together = [], [], []
     for _ in range(REPEATS):
         begin = time.perf_counter()
         counted = runner(products)
         rtl.append(time.perf_counter() - begin)
         begin = time.perf_counter()
-        said = [cycle_breakdown(spec, *product).total for product in products]
+        said = [cycles(spec, *product) for product in products]
         model.append(time.perf_counter() - begin)
-        if counted != said:
+        begin = time.perf_counter()
+        at_once = cycles_of_all(spec, np.array(products))
+        together.append(time.perf_counter() - begin)
+        if counted != said or (at_once != counted).any():
             raise SystemExit("the cycle model differs from the RTL")
-    ratio = float(np.median(rtl) / np.median(model))
-    details = {
+    return {
+        "times": float(np.median(rtl) / np.median(model)),
+        "times_at_once": float(np.median(rtl) / np.median(together)),
         "products": len(products),
         "cycles": sum(counted),
         "verilator_s": rtl,
         "model_s": model,
+        "model_at_once_s": together,
         "verilator_cycles_per_s": sum(counted) / float(np.median(rtl)),
+        "model_us_per_product": 1e6 * float(np.median(model)) / len(products),
     }
-    figure = Figure("model_speedup_over_verilator", ratio, "times", "higher", 1000, [SEED], f"{COMMAND} speed")
-    write_figures("sim", [figure], {"speed": details})
-    print(f"{ratio:.0f} times as fast as Verilator")
 
 
 def units(folder: Path) -> None:

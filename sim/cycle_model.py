@@ -19,9 +19,16 @@ the transfers adds them (``bus_words``).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from rtl import AcceleratorSpec
+
+IntArray = NDArray[np.int64]
 
 JOB_SETUP_CYCLES = 9
 """Cycles between products for the host's eight register writes, one a cycle, and for the start to be seen."""
@@ -46,7 +53,7 @@ class CycleBreakdown:
         control: cycles in which the sequencer checks the sizes.
         act_reads, weight_reads, result_reads, result_writes: accesses of SRAM macros by the array, in words of
             bus_bits bits.
-        pes: processing elements.
+        pes: processing elements of the tile.
     """
 
     m: int
@@ -79,8 +86,8 @@ class CycleBreakdown:
         return self.macs / (self.total * self.pes)
 
 
-def vectors(spec: AcceleratorSpec, m: int, k: int, n: int) -> tuple[int, int, int]:
-    """Vectors of activations, weights and results that an m x k by k x n product occupies."""
+def vectors(spec: AcceleratorSpec, m: Any, k: Any, n: Any) -> tuple[Any, Any, Any]:
+    """Vectors of activations, weights and results that an m x k by k x n product occupies, or of arrays of them."""
     n_tiles = -(-n // spec.cols)
     act = -(-m // spec.rows) * k if spec.output_stationary else -(-k // spec.rows) * m
     return act, n_tiles * k, n_tiles * (m + m % 2)
@@ -126,27 +133,24 @@ def cycle_breakdown(
         check_product(spec, m, k, n)
     elif min(m, k, n) < 1:
         raise ProductError(f"the product {m} x {k} x {n} has a size below 1")
-    split, stream = (m, k) if spec.output_stationary else (k, m)
-    s_tiles = -(-split // spec.rows)
+    s_tiles = -(-(m if spec.output_stationary else k) // spec.rows)
     n_tiles = -(-n // spec.cols)
     tiles = s_tiles * n_tiles
-    waits = max(stream + stream % 2, 2 * spec.rows) - stream
+    compute, stall, fill, drain, control = _phases(spec, m, k, n, max)
     if spec.output_stationary:
-        stall, fill, drain = tiles * waits, 0, 2 * spec.rows + spec.cols + 5
         writes, reads = n_tiles * m, n_tiles * m * accumulate
     else:
-        stall, fill, drain = (tiles - 1) * waits, spec.rows, spec.rows + spec.cols + 5
         writes, reads = tiles * m, (tiles if accumulate else tiles - n_tiles) * m
     act, weight, _ = bus_words(spec, m, k, n)
     return CycleBreakdown(
         m=m,
         k=k,
         n=n,
-        compute=tiles * stream,
+        compute=compute,
         stall=stall,
         fill=fill,
         drain=drain,
-        control=max(s_tiles, n_tiles) + 1,
+        control=control,
         act_reads=n_tiles * act,
         weight_reads=(s_tiles if spec.output_stationary else 1) * weight,
         result_reads=reads * spec.result_lanes,
@@ -157,7 +161,31 @@ def cycle_breakdown(
 
 def cycles(spec: AcceleratorSpec, m: int, k: int, n: int) -> int:
     """The RTL's cycles from start to done for an m x k by k x n product; ProductError where the RTL would refuse."""
-    return cycle_breakdown(spec, m, k, n).total
+    check_product(spec, m, k, n)
+    return sum(_phases(spec, m, k, n, max))
+
+
+def cycles_of_all(spec: AcceleratorSpec, products: IntArray) -> IntArray:
+    """The cycles [J] of many products [J, 3] at once; ProductError with the first that the RTL would refuse."""
+    m, k, n = products.T
+    needs = np.stack(vectors(spec, m, k, n), axis=1)
+    refused = (products < 1).any(axis=1) | (needs > (spec.act_depth, spec.weight_depth, spec.result_depth)).any(axis=1)
+    if refused.any():
+        check_product(spec, *map(int, products[refused][0]))
+    return sum(_phases(spec, m, k, n, np.maximum))
+
+
+def _phases(spec: AcceleratorSpec, m: Any, k: Any, n: Any, larger: Callable[[Any, Any], Any]) -> tuple[Any, ...]:
+    """Cycles to compute, of stalls, to fill, to drain, and to check: of one product, or of arrays of them."""
+    rows, cols = spec.rows, spec.cols
+    output = spec.output_stationary
+    split, stream = (m, k) if output else (k, m)
+    s_tiles = -(-split // rows)
+    n_tiles = -(-n // cols)
+    tiles = s_tiles * n_tiles
+    waits = larger(stream + stream % 2, 2 * rows) - stream
+    stalling, fill, drain = (tiles, 0, 2 * rows + cols + 5) if output else (tiles - 1, rows, rows + cols + 5)
+    return tiles * stream, stalling * waits, fill, drain, larger(s_tiles, n_tiles) + 1
 
 
 def bus_words(spec: AcceleratorSpec, m: int, k: int, n: int) -> tuple[int, int, int]:

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtl import AcceleratorSpec
-from sim.cycle_model import JOB_SETUP_CYCLES, bus_words, cycle_breakdown
+from sim.cycle_model import JOB_SETUP_CYCLES, IntArray, bus_words, cycle_breakdown
 from sim.system_model import DRAM, Memory
 from sim.system_throughput import system_throughput
 from sim.tiling import Beside, OpThroughput, Order, job_room, jobs_that_fit, orders, rank, shorter, touched, ways
@@ -37,8 +37,6 @@ READ_LATENCY = 3
 
 SPLIT_FURTHER = 12
 """Of the ways to do a product, how many of the quickest are also tried with shorter jobs."""
-
-IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

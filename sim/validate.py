@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from rtl import AcceleratorSpec, elaborate
-from rtl.spec import BUS_WIDTHS, DATAFLOWS, OPERAND_BITS
+from rtl.spec import BUS_WIDTHS, DATAFLOWS, DMA_WORDS, OPERAND_BITS
 from sim.scale_sim import differences, scale_sim_cycles
 from sim.simulator import Simulator
-from sim.verification import Measured, VerifyResult, random_products, verify
+from sim.verification import Measured, VerifyResult, random_products, system_products, verify
 
 SPECS = (
     AcceleratorSpec(),
@@ -29,26 +29,31 @@ SPECS = (
     AcceleratorSpec(words_per_bank=64, dataflow="output_stationary"),
     AcceleratorSpec(words_per_bank=64, operands="bfloat16"),
     AcceleratorSpec(rows=8, act_banks=8, words_per_bank=64, dataflow="output_stationary", operands="bfloat16"),
+    AcceleratorSpec(words_per_bank=64, edge="dma", tiles=2),
 )
-"""Accelerators that differ in dataflow, operands, shape, depth and bus, small enough for Icarus."""
+"""Accelerators that differ in dataflow, operands, shape, depth, bus and memory, small enough for Icarus."""
 
 MAX_PES = {"int8": 128, "bfloat16": 64}
 """Processing elements of a random spec, small enough for Icarus."""
 
 
 def random_specs(count: int, seed: int) -> tuple[AcceleratorSpec, ...]:
-    """Random accelerators up to 16 x 16, every dataflow and format of operands in turn, up to three groups of banks."""
+    """Random accelerators up to 16 x 16, up to three groups of banks, with a DMA engine one to 16 tiles.
+
+    Every dataflow, format of operands, and of bus and DMA engine one comes in turn.
+    """
     rng = np.random.default_rng(seed)
-    kinds = list(itertools.product(DATAFLOWS, OPERAND_BITS))
+    kinds = list(itertools.product(DATAFLOWS, OPERAND_BITS, ("bus", "dma")))
     specs: list[AcceleratorSpec] = []
     while len(specs) < count:
-        dataflow, operands = kinds[len(specs) % len(kinds)]
+        dataflow, operands, edge = kinds[len(specs) % len(kinds)]
         bus = int(rng.choice(BUS_WIDTHS))
         step = bus // OPERAND_BITS[operands]
         rows, cols = (step * int(x) for x in rng.integers(1, 16 // step + 1, 2))
         groups = [int(x) for x in rng.integers(1, 4, 3)]
         if rows * cols > MAX_PES[operands]:
             continue
+        tiles = 1 + int(rng.random() ** 2 * min(16, MAX_PES[operands] // (rows * cols))) if edge == "dma" else 1
         specs.append(
             AcceleratorSpec(
                 rows=rows,
@@ -60,6 +65,9 @@ def random_specs(count: int, seed: int) -> tuple[AcceleratorSpec, ...]:
                 bus_bits=bus,
                 dataflow=dataflow,
                 operands=operands,
+                edge=edge,
+                tiles=tiles,
+                dma_words=int(rng.choice(DMA_WORDS[:4])),
             )
         )
     return tuple(specs)
@@ -67,11 +75,14 @@ def random_specs(count: int, seed: int) -> tuple[AcceleratorSpec, ...]:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One product on one accelerator: the cycles that the RTL counted, those of the model, and those of SCALE-Sim."""
+    """One product on one accelerator: the cycles that the RTL counted, those of the model, and those of SCALE-Sim.
+
+    SCALE-Sim is asked for arrays alone, not where a memory and a DMA engine are part of the cycles.
+    """
 
     spec: AcceleratorSpec
     measured: Measured
-    scale_sim: int
+    scale_sim: int | None
 
     @property
     def error(self) -> float:
@@ -82,6 +93,8 @@ class Comparison:
     def unexplained(self) -> int:
         """Cycles by which the RTL differs from SCALE-Sim and no reason is known."""
         run = self.measured
+        if self.scale_sim is None:
+            return 0
         return run.cycles - self.scale_sim - sum(differences(self.spec, run.m, run.k, run.n).values())
 
 
@@ -124,6 +137,8 @@ class Validation:
         totals: Counter[tuple[str, str]] = Counter()
         for row in self.comparisons:
             run = row.measured
+            if row.scale_sim is None:
+                continue
             for reason, cycles in differences(row.spec, run.m, run.k, run.n).items():
                 totals[row.spec.dataflow, reason] += cycles
             totals[row.spec.dataflow, "unexplained"] += abs(row.unexplained)
@@ -138,10 +153,13 @@ class Validation:
         for row in self.comparisons:
             spec, run = row.spec, row.measured
             kind = "output-stationary" if spec.output_stationary else "weight-stationary"
-            shape = f"{spec.rows} x {spec.cols} {kind}, {spec.operands}, {spec.bus_bits}-bit bus"
+            tiles = f"{spec.tiles} x " if spec.edge == "dma" else ""
+            shape = f"{tiles}{spec.rows} x {spec.cols} {kind}, {spec.operands}, {spec.bus_bits}-bit bus"
             product = f"{run.m} x {run.k} x {run.n}"
-            figures = (str(run.cycles), str(run.model), f"{row.error:+.2%}", str(row.scale_sim), str(row.unexplained))
-            rows.append((shape, product, *figures))
+            if run.latency:
+                shape += f", memory {run.latency}, {run.interval}"
+            beside = ("", "") if row.scale_sim is None else (str(row.scale_sim), str(row.unexplained))
+            rows.append((shape, product, str(run.cycles), str(run.model), f"{row.error:+.2%}", *beside))
         return rows
 
 
@@ -168,7 +186,7 @@ def validate_cycles(
         specs: the accelerators.
         progress: is told what runs.
         jobs: accelerators that are simulated at a time.
-        cycle_limit: the longest product, in cycles.
+        cycle_limit: the longest product, in cycles; with a DMA engine, in words of operands and results.
 
     Raises:
         ToolError: the simulator fails.
@@ -180,18 +198,26 @@ def validate_cycles(
     def run(i: int) -> VerifyResult:
         spec = specs[i]
         progress(f"{shares[i]} products on {spec.rows} x {spec.cols} PEs, {spec.bus_bits}-bit bus")
-        products = random_products(spec, seed + i, shares[i], cycle_limit)
+        products = (
+            system_products(spec, seed + i, shares[i], cycle_limit)
+            if spec.edge == "dma"
+            else random_products(spec, seed + i, shares[i], cycle_limit)
+        )
         return verify(designs[i], out / f"spec-{i}", simulator, seed + i, products, only="random_products")
 
     with ThreadPoolExecutor(jobs) as pool:
         results = list(pool.map(run, range(len(designs))))
     comparisons = [
-        Comparison(spec, measured, scale_sim_cycles(spec, measured.m, measured.k, measured.n))
+        Comparison(spec, measured, _scale_sim(spec, measured))
         for spec, result in zip(specs, results, strict=False)
         for measured in result.cycles
     ]
     failures = [result.failure for result in results if not result.passed]
     return Validation(tuple(comparisons), tuple(failures), results[0].tool)
+
+
+def _scale_sim(spec: AcceleratorSpec, run: Measured) -> int | None:
+    return None if spec.edge == "dma" else scale_sim_cycles(spec, run.m, run.k, run.n)
 
 
 def exact_of(count: int, out_dir: str | Path, seed: int = 1) -> int:

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 
 from eda_adapters.equivalence import equivalence
 from rtl import AcceleratorSpec, elaborate
-from rtl.elaborate import SOURCES
+from tests.rewritten import rewritten
 
 pytestmark = pytest.mark.eda
 SPEC = AcceleratorSpec(act_banks=1, weight_banks=1, words_per_bank=64)
 CARRY = "        carry <= ~clear & (low == (count ? 16'hFFFE : 16'hFFFF));\n"
 HALVES = "value <= {value[31:16] + {15'd0, carry}, low + 16'd1};"
-
-
-def rewritten(folder: Path, *changes: tuple[str, str]) -> Path:
-    """The Verilog sources with changes to the cycle counter."""
-    shutil.copytree(SOURCES, folder)
-    path = folder / "cycle_counter.v"
-    text = path.read_text()
-    for old, new in changes:
-        assert text.count(old) == 1, f"{old} is not in {path}"
-        text = text.replace(old, new)
-    path.write_text(text)
-    return folder
 
 
 @pytest.mark.parametrize(
@@ -40,7 +27,7 @@ def rewritten(folder: Path, *changes: tuple[str, str]) -> Path:
 def test_a_rewrite_is_proven_or_refused(tmp_path: Path, changes: tuple[tuple[str, str], ...], differs: str) -> None:
     """A counter in one piece is the same as one in two halves; a carry that comes early is found."""
     gold = elaborate(SPEC, tmp_path / "gold")
-    gate = elaborate(SPEC, tmp_path / "gate", rewritten(tmp_path / "sources", *changes))
+    gate = elaborate(SPEC, tmp_path / "gate", rewritten(tmp_path / "sources", "cycle_counter.v", *changes))
     found = equivalence(gold, gate, tmp_path / "proof")
     assert found.proven > 3000
     assert found.holds == (not differs)

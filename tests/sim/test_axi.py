@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 
 from rtl import AcceleratorSpec, Design, elaborate
-from rtl.elaborate import SOURCES
 from sim import verify
 from sim.regression import DESIGNS
 from sim.simulator import build
 from sim.verification import AXI_BENCH, BenchTest, run_bench
+from tests.rewritten import rewritten
 
 pytestmark = pytest.mark.eda
 
@@ -50,9 +49,5 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_found(tmp_path: Path, fault: str) -> None:
     name, old, new = FAULTS[fault]
-    sources = tmp_path / "sources"
-    shutil.copytree(SOURCES, sources)
-    path = sources / "axi4" / "axi_port.v"
-    assert old in path.read_text()
-    path.write_text(path.read_text().replace(old, new))
+    sources = rewritten(tmp_path / "sources", "axi4/axi_port.v", (old, new))
     assert not edge_tests(elaborate(SPEC, tmp_path / "rtl", sources), tmp_path)[name].passed

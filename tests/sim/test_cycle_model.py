@@ -5,13 +5,14 @@ That it equals the RTL is in test_validate.py.
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from rtl import AcceleratorSpec
 from sim import ProductError, bus_words, cycle_breakdown, cycles
-from sim.cycle_model import product_fits
+from sim.cycle_model import cycles_of_all, product_fits
 from sim.golden import act_words, operand_type, result_type, result_words, weight_words
 from sim.validate import SPECS
 
@@ -117,3 +118,17 @@ def test_bus_words_are_those_of_the_memory_image(spec: AcceleratorSpec, size: tu
         result_words(spec, np.zeros((m, n), result_type(spec))),
     )
     assert bus_words(spec, m, k, n) == tuple(len(dict(image)) for image in images)
+
+
+@given(specs, st.lists(st.tuples(st.integers(1, 40), st.integers(1, 40), st.integers(1, 40)), min_size=1))
+def test_many_products_at_once_are_those_one_by_one(
+    spec: AcceleratorSpec, products: list[tuple[int, int, int]]
+) -> None:
+    fitting = [product for product in products if product_fits(spec, *product)]
+    if fitting:
+        assert cycles_of_all(spec, np.array(fitting)).tolist() == [cycles(spec, *product) for product in fitting]
+    if len(fitting) < len(products):
+        with pytest.raises(ProductError, match="scratchpad holds"):
+            cycles_of_all(spec, np.array(products))
+    with pytest.raises(ProductError, match="below 1"):
+        cycles_of_all(spec, np.array([(1, 0, 1)]))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from rtl import AcceleratorSpec, elaborate
-from rtl.elaborate import SOURCES
 from sim import verify
+from tests.rewritten import rewritten
 
 SPEC = AcceleratorSpec(act_banks=2, weight_banks=2, result_banks=16, words_per_bank=64)
 OUTPUT = replace(SPEC, dataflow="output_stationary")
@@ -110,11 +109,7 @@ OUTPUT_FAULTS = {
 def test_a_planted_fault_is_found(tmp_path: Path, spec: AcceleratorSpec, fault: tuple[str, str, str, str]) -> None:
     test, name, old, new = fault
     spec = OUTPUT_BFLOAT if name.startswith("bfloat16") else spec
-    sources = tmp_path / "sources"
-    shutil.copytree(SOURCES, sources)
-    text = (sources / name).read_text()
-    assert old in text
-    (sources / name).write_text(text.replace(old, new))
+    sources = rewritten(tmp_path / "sources", name, (old, new))
     design = elaborate(spec, tmp_path / "rtl", sources)
     result = verify(design, tmp_path, seed=7, products=PRODUCTS, only=test, timeout_s=120)
     assert [run.passed for run in result.tests] == [False], f"{test} did not notice: {new} in {name}"

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from rtl import AcceleratorSpec, elaborate
-from rtl.elaborate import SOURCES
 from sim import verify
 from sim.verification import system_products
+from tests.rewritten import rewritten
 
 pytestmark = pytest.mark.eda
 ONE = AcceleratorSpec(words_per_bank=64, edge="dma", dma_words=16)
@@ -98,7 +97,7 @@ FAULTS = {
     ),
     "faults are forgotten": ("illegal_commands", "command_queue.v", "else if (~failed)", "else"),
     "refused product is no fault": ("illegal_commands", "command_engine.v", "if (refused != 3'd0)", "if (1'b0)"),
-    "reset keeps the queue": ("reset_in_the_middle", "dma/word_fifo.v", "if (rst)", "if (1'b0)"),
+    "reset keeps the queue": ("reset_in_the_middle", "word_fifo.v", "if (rst)", "if (1'b0)"),
 }
 """What is wrong: the test that must notice it, the file, what stands there, and what is put in its place."""
 
@@ -106,11 +105,6 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 def test_a_planted_fault_is_found(tmp_path: Path, fault: tuple[str, str, str, str]) -> None:
     test, name, old, new = fault
-    sources = tmp_path / "sources"
-    shutil.copytree(SOURCES, sources)
-    path = next(sources.rglob(Path(name).name))
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new))
+    sources = rewritten(tmp_path / "sources", f"dma/{name}", (old, new))
     result = verify(elaborate(SPECS[2], tmp_path / "rtl", sources), tmp_path, seed=7, only=test, timeout_s=120)
     assert not result.passed, f"{test} did not notice: {new} in {name}"

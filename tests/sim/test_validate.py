@@ -24,6 +24,14 @@ def test_the_model_is_exact_on_random_products(tmp_path: Path) -> None:
     assert exact_of(1, tmp_path) == 1
 
 
+@pytest.mark.eda
+def test_a_memory_s_stalls_are_exact(tmp_path: Path) -> None:
+    found = validate_cycles(2, tmp_path, seed=11, specs=SPECS[-1:], cycle_limit=300)
+    assert (found.exact, len(found.comparisons), found.worst_unexplained) == (2, 2, 0)
+    assert all(row.measured.latency and row.scale_sim is None for row in found.comparisons)
+    assert "memory" in found.table()[1][0]
+
+
 def test_an_error_is_counted_and_shown() -> None:
     rows = (Measured(1, 2, 3, 100, 100), Measured(4, 5, 6, 200, 190))
     spec = AcceleratorSpec()
@@ -50,6 +58,9 @@ def test_random_specs_are_of_all_kinds() -> None:
     assert len(specs) == 40
     kinds = {(spec.dataflow, spec.operands, spec.bus_bits) for spec in specs}
     assert len(kinds) == 2 * (2 + 3)  # a 128-bit bus needs 16 x 16 int8 PEs: too many
+    tiles = [spec.tiles for spec in specs if spec.edge == "dma"]
+    assert len(tiles) == 20
+    assert max(tiles) > 2
     assert specs[:10] == random_specs(10, seed=3)
 
 
