@@ -107,8 +107,8 @@ bench-placement: setup ## measure the placements of the published netlists (hour
 bench-flat: setup ## measure flat placement: ICCAD04 (CHIPLOOP_ICCAD04=folder) and growth to a million cells
 	@$(BIN)/python -m benchmarks.flat $(ARGS)
 
-bench-rl: setup ## measure the RL placer
-	@$(BIN)/python -m benchmarks.rl $(ARGS)
+bench-rl: setup ## measure the RL placer: ARGS="scratch --seed 0"
+	@$(BIN)/python -m benchmarks.rl $(or $(ARGS),speed)
 
 clean: ## remove runs and caches, keep the set-up
 	@rm -rf runs .cache .pytest_cache .mypy_cache .ruff_cache sim_build

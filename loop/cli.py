@@ -79,8 +79,11 @@ def ppa(run: Annotated[Path, typer.Argument(help="run folder")] = Path("runs/def
 def place(
     netlist: Annotated[Path, typer.Argument(help="netlist: .pb.txt (Circuit Training), .def or .aux (Bookshelf)")],
     method: Annotated[str, typer.Option(help="auto, analytical, sa, rl, force, greedy or random")] = "auto",
-    time: Annotated[float, typer.Option(min=0.0, help="budget in seconds; of rl, policy updates")] = 60.0,
-    moves: Annotated[int | None, typer.Option(min=1, help="budget in moves per core; reproducible bit for bit")] = None,
+    time: Annotated[float, typer.Option(min=0.0, help="budget in seconds")] = 60.0,
+    moves: Annotated[
+        int | None,
+        typer.Option(min=1, help="budget in moves per core, of rl in policy updates; reproducible bit for bit"),
+    ] = None,
     plc: Annotated[Path | None, typer.Option(help="canvas and fixed nodes [default: initial.plc beside it]")] = None,
     lef: Annotated[list[Path] | None, typer.Option(help="technology and cells of a .def; may be repeated")] = None,
     halo: Annotated[float, typer.Option(min=0.0, help="um kept free on each side of each hard macro")] = 0.0,
@@ -106,6 +109,8 @@ def place(
     folder = out or Path("runs/place") / method
     result = place_netlist(netlist, plc, lef or (), method, Effort(time, moves, seed, halo), folder, console)
     parts = ", ".join(f"{name} {result[name]:.4f}" for name in ("wirelength", "density", "congestion"))
+    if "training_ended" in result:
+        console.print(f"training ended: {result['training_ended']}")
     console.print(f"proxy {result['proxy']:.4f} ({parts}) after {result['seconds']:.1f} s, legal; written to {folder}")
 
 

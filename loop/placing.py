@@ -33,9 +33,9 @@ class Effort:
     """How hard a method tries, and under which rule.
 
     Attributes:
-        seconds: wall-clock budget of auto and sa; for rl, policy updates.
-        moves: budget of auto and sa as evaluations of the cost per core: then equal seeds give equal placements, bit
-            for bit on one machine.
+        seconds: wall-clock budget of auto, sa and rl.
+        moves: budget of auto and sa as evaluations of the cost per core, of rl as updates of the policy: then equal
+            seeds give equal placements, bit for bit on one machine.
         seed: of everything random.
         halo: um kept free on each side of each hard macro.
     """
@@ -78,7 +78,7 @@ def place_netlist(
     netlist, initial = design.netlist, design.placement
     began = time.monotonic()
     with Live(console=console, refresh_per_second=4, transient=True) as live:
-        placement = _place(netlist, initial, method, effort, live)
+        placement, details = _place(netlist, initial, method, effort, out, live)
     took = time.monotonic() - began
     wrong = violations(netlist, placement, effort.halo)
     if wrong:
@@ -94,6 +94,7 @@ def place_netlist(
         "proxy": cost.total(),
         **asdict(cost),
         "initial_proxy": model.evaluate(initial).total(),
+        **details,
     }
     out.mkdir(parents=True, exist_ok=True)
     design.write(out, placement)
@@ -106,7 +107,16 @@ def place_netlist(
     return result
 
 
-def _place(netlist: Netlist, initial: Placement, method: str, effort: Effort, live: Live) -> Placement:
+def _place(
+    netlist: Netlist, initial: Placement, method: str, effort: Effort, out: Path, live: Live
+) -> tuple[Placement, dict[str, Any]]:
+    """The placement, and what the method has to say of it."""
+    if method == "rl":
+        return _by_policy(netlist, initial, effort, out, live.update)
+    return _search(netlist, initial, method, effort, live), {}
+
+
+def _search(netlist: Netlist, initial: Placement, method: str, effort: Effort, live: Live) -> Placement:
     from placer.baselines.random_legal import random_legal
 
     seconds, moves, seed, halo = effort.seconds, effort.moves, effort.seed, effort.halo
@@ -128,8 +138,6 @@ def _place(netlist: Netlist, initial: Placement, method: str, effort: Effort, li
         from placer.search import Rules
 
         return place_auto(netlist, initial, seconds, seed, show, moves, chains, Rules(halo)).found.placement
-    if method == "rl":
-        return _by_policy(netlist, initial, effort, live.update)
     start = random_legal(netlist, initial, seed, halo)
     if method == "force":
         from placer.baselines.force_directed import force_directed
@@ -143,22 +151,34 @@ def _place(netlist: Netlist, initial: Placement, method: str, effort: Effort, li
     return start
 
 
-def _by_policy(netlist: Netlist, initial: Placement, effort: Effort, show: Callable[[Table], None]) -> Placement:
-    """Train a policy on the netlist for as many updates as the budget says, then place with it."""
+def _by_policy(
+    netlist: Netlist, initial: Placement, effort: Effort, out: Path, show: Callable[[Table], None]
+) -> tuple[Placement, dict[str, Any]]:
+    """Train a policy on the netlist, then place with it; the curve, and why training ended."""
     from placer import train as learner
     from placer.ppo import TrainConfig
 
-    config = TrainConfig(updates=max(1, round(effort.seconds)), halo=effort.halo)
+    seconds = None if effort.moves else effort.seconds
+    config = TrainConfig(updates=effort.moves, seconds=seconds, halo=effort.halo)
 
     def progress(p: learner.Progress) -> None:
-        note = f"update {p.update}/{p.updates}, {p.episodes_per_s:.1f} episodes/s, {p.seconds_left:.0f} s left"
-        show(_table(0.0, None, p.cost, p.best, note))
+        note = f"{p.done:.0%}, update {p.update}, entropy {p.entropy:.2f}, KL {p.kl:.4f}, "
+        note += f"{p.episodes_per_s:.1f} episodes/s, {p.seconds_left:.0f} s left"
+        show(_table(p.seconds, None, p.cost, p.best, note))
 
-    result = learner.train(netlist, initial, config, seed=effort.seed, progress=progress)
+    result = learner.train(netlist, initial, config, seed=effort.seed, out_dir=out, progress=progress)
     placed = learner.place(netlist, initial, result.params, effort.seed, config=config)
     model = CostModel(netlist)
     found = [p for p in (placed, result.best) if p is not None and not violations(netlist, p, effort.halo)]
-    return min(found, key=lambda p: model.evaluate(p).total())
+    details = {
+        "training_ended": result.reason,
+        "updates": len(result.curve_step),
+        "episodes": len(result.curve_step) * config.episodes,
+        "curve_cost": result.curve_cost.tolist(),
+        "curve_best": result.curve_best.tolist(),
+        "curve_seconds": result.curve_seconds.tolist(),
+    }
+    return min(found, key=lambda p: model.evaluate(p).total()), details
 
 
 def _table(seconds: float, parts: ProxyCost | None, cost: float, best: float, note: str) -> Table:

@@ -123,9 +123,7 @@ def train(
 
     def progress(p: learner.Progress) -> None:
         clock.note()
-        listener.advance(
-            p.update / p.updates, f"cost {p.cost:.4f}  best {p.best:.4f}  {p.episodes_per_s:.0f} episodes/s"
-        )
+        listener.advance(p.done, f"cost {p.cost:.4f}  best {p.best:.4f}  {p.episodes_per_s:.0f} episodes/s")
 
     clock = Stopwatch(folder / "seconds.json")
     netlist, initial = _netlist(planned)

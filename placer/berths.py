@@ -17,6 +17,7 @@ Letters as in ``placer.problem``; P: berths: the first H are the macros' own, as
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 
 import jax
@@ -24,9 +25,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from placer.legalise import FINE_UM, Scale, centres_of, pack, packing_of
-from placer.netlist import IntArray, Netlist, Placement
-from placer.packing import insert_in_order
+from placer.legalise import FINE_UM, Infeasible, Scale, centres_of, pack, packing_of
+from placer.netlist import Canvas, IntArray, Netlist, Placement
+from placer.packing import Int64Array, Packing, insert_in_order
 
 LEAST_SPARES = 32
 
@@ -93,7 +94,7 @@ def berths_of(
         packing = packing_of(netlist, initial, movable, scale, (), None, False, 0)
         edge = int(scale.up(np.array(spacing)))
         packing = replace(packing, low=packing.low + edge, high=packing.high - edge)
-        corner = pack(packing)
+        packing, corner = _aligned(packing, netlist.canvas, scale)
         centre[:count], size[:count] = centres_of(netlist, movable, packing, corner, scale), real
         taken = np.concatenate([packing.blocks, np.concatenate([corner, corner + packing.size], 1)])
         again = np.resize(np.arange(count), total - room)  # one more of each macro, the largest first, and so on
@@ -107,6 +108,20 @@ def berths_of(
     fits = np.zeros((room, total))
     fits[:count] = (real[:, None] <= size * (1 + 1e-6)).all(-1)
     return Berths(*(jnp.asarray(values.astype(np.float32)) for values in (centre, size, fits)))
+
+
+def _aligned(packing: Packing, canvas: Canvas, scale: Scale) -> tuple[Packing, Int64Array]:
+    """A packing of the macros, each in whole cells of the cost's grid if there is room for that, and its corners.
+
+    What straddles a line of that grid blocks the routes of both sides.
+    """
+    cell = np.array([canvas.width / canvas.columns, canvas.height / canvas.rows]) / scale.unit
+    whole = (np.ceil(packing.size / cell) * cell - 1).astype(np.int64)
+    wide = replace(packing, size=whole, high=packing.high + packing.size - whole)
+    if (wide.high >= wide.low).all():
+        with contextlib.suppress(Infeasible):
+            return wide, pack(wide)
+    return packing, pack(packing)
 
 
 def first_claims(berths: Berths) -> Claims:

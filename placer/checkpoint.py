@@ -26,6 +26,7 @@ class Curve:
 
     cost: FloatArray  # [U] mean cost of an update's episodes
     best: FloatArray  # [U] least cost so far
+    seconds: FloatArray  # [U] of work until then
 
 
 def fingerprint(problem: Problem, config: TrainConfig, seed: int) -> str:
@@ -43,6 +44,7 @@ def write_checkpoint(path: Path, run: str, state: TrainState, curve: Curve) -> N
         "state": {f.name: serialization.to_state_dict(getattr(state, f.name)) for f in fields(state)},
         "cost": curve.cost,
         "best": curve.best,
+        "seconds": curve.seconds,
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
@@ -67,10 +69,11 @@ def read_checkpoint(path: Path, run: str, like: TrainState) -> tuple[TrainState,
         parts = {
             f.name: serialization.from_state_dict(getattr(like, f.name), tree["state"][f.name]) for f in fields(like)
         }
+        curve = Curve(*(np.array(tree[f.name]) for f in fields(Curve)))
     except OSError as error:
         raise CheckpointError(f"{path}: {error.strerror}") from error
     except Exception as error:
         raise CheckpointError(f"{path}: not a checkpoint of this version; remove it to train anew") from error
     if found != run:
         raise CheckpointError(f"{path}: of another netlist, configuration or seed; remove it to train anew")
-    return jax.tree.map(jax.numpy.asarray, TrainState(**parts)), Curve(np.array(tree["cost"]), np.array(tree["best"]))
+    return jax.tree.map(jax.numpy.asarray, TrainState(**parts)), curve

@@ -26,8 +26,9 @@ from placer.cost_jax import proxy_cost
 from placer.problem import Problem
 from placer.soft_step import overlap, place_soft
 
-MAPS = 6
-"""Occupied, feasible, wire (relative to the least and the greatest), touching, and the cell's column and row."""
+MAPS = 7
+"""Occupied, feasible, wire (relative to the least and the greatest), touching, the cell's column and row, and how far
+it is from the canvas's edge."""
 
 SCALARS = 10
 
@@ -152,9 +153,9 @@ def _choose(problem: Problem, position: Array, placed: Array, turn: Array, claim
     where = jnp.stack([lines[0][column], lines[1][row]], 1)
     fine_score = jnp.max(blocks, 1)
 
-    # Berths that the macro fits into: it takes the lower left corner, and kills that berth only.
-    centre = problem.berths.centre - (problem.berths.size - size) / 2  # [P, 2]
-    at = jnp.clip(jnp.floor(centre / problem.canvas * problem.grid).astype(jnp.int32), 0, problem.grid - 1)
+    # Berths that the macro fits into: in its middle, the macro kills that berth only.
+    centre = problem.berths.centre  # [P, 2]
+    at = jnp.clip(jnp.floor(centre / problem.pitch).astype(jnp.int32), 0, problem.grid - 1)
     at = jnp.where(open_berth & (problem.berths.fits[turn] > 0), at[:, 0] * grid + at[:, 1], grid * grid)
     berth = jnp.full(grid * grid, -1).at[at].max(jnp.arange(len(at)), mode="drop")  # [G * G]
     take = (berth >= 0) & (fine_score < BERTH_SCORE)
@@ -175,7 +176,7 @@ def _observe(
     active = turn < problem.hard_count
     mask = (touch >= 0) | ~active
 
-    lines = (jnp.arange(grid) + 0.5)[:, None] * (problem.canvas / problem.grid)  # [G, 2] um
+    lines = (jnp.arange(grid) + 0.5)[:, None] * problem.pitch  # [G, 2] um
     pull = quadratic.pull[current]
     away = [jnp.abs(lines[:, a, None] - position[None, :, a]) @ pull for a in range(2)]
     wire = (quadratic.edge_x[current] + away[0])[:, None] + (quadratic.edge_y[current] + away[1])[None, :]
@@ -185,10 +186,11 @@ def _observe(
     most = jnp.max(jnp.where(used, wire, -jnp.inf))
     wire = jnp.where(used, (wire - least) / jnp.maximum(most - least, 1e-6), 1.0)
 
-    pitch = problem.canvas / problem.grid
+    pitch = problem.pitch
     cover = [overlap(position[:, a] / pitch[a], problem.hard_size[:, a] / pitch[a], grid) for a in range(2)]
     occupied = jnp.where(used, (cover[0] * placed[:, None]).T @ cover[1], 1.0)
-    along = (cells + 0.5)[:, None] / problem.grid * 2 - 1  # [G, 2]
+    along = lines / problem.canvas * 2 - 1  # [G, 2]
+    to_edge = 1 - jnp.maximum(jnp.abs(along[:, 0, None]), jnp.abs(along[None, :, 1]))
     maps = jnp.stack(
         [
             occupied,
@@ -197,6 +199,7 @@ def _observe(
             jnp.maximum(touch, 0.0).reshape(grid, grid) / 4,
             jnp.broadcast_to(along[:, 0, None], (grid, grid)),
             jnp.broadcast_to(along[None, :, 1], (grid, grid)),
+            jnp.maximum(to_edge, 0.0),
         ],
         -1,
     )

@@ -21,9 +21,12 @@ from placer.graph import Graph
 Params = dict[str, Any]
 """A network's parameters, a pytree of arrays."""
 
-WIRE, WIRE_SLOPE = 2, 10.0
-"""The map that holds the normalised wire, and how much the logit falls with it before any training: an untrained policy
-prefers cells near what a macro is connected to."""
+PRIOR = (0.0, 0.0, -10.0, 2.0, 0.0, 0.0, -20.0)
+"""What each map adds to the logits before any training: a policy begins with cells that are near to what a macro is
+connected to, touch what is there, and lie at the canvas's edge, where the wires of others do not pass."""
+
+PICK_SCALE = 10.0
+"""By how much the weights of the maps change with the network's output: they are some tens, outputs are about one."""
 
 INFEASIBLE = -1e9
 """Logit of a masked cell: its probability is exactly 0 in single precision, and gradients stay finite."""
@@ -34,12 +37,12 @@ class PolicyConfig:
     """Sizes of the network; they fix the shapes of its parameters.
 
     Attributes:
-        grid: cells G of the location head on each axis, a power of two times 4.
+        grid: cells G of the location head on each axis, a power of two and at least 8.
         node_dim, layers: width and number of the graph network's layers.
         edge_layers: widths of the network that makes a message from an edge's two nodes.
         hidden: width of the joint embedding of macro, graph and scalars.
         deconv: channels of the location head, the first at 4 x 4 cells, doubling the resolution each time up to G.
-        map_channels: channels of the two convolutions over the maps, at half the resolution.
+        map_channels: channels of the two layers over the maps, at a quarter of the resolution.
         value: widths of the value head.
     """
 
@@ -105,12 +108,13 @@ class PolicyNetwork(nn.Module):
         self.messages = [[nn.Dense(width) for width in (*c.edge_layers, c.node_dim)] for _ in range(c.layers)]
         self.node_norms = [nn.LayerNorm() for _ in range(c.layers)]
         self.query = nn.Dense(c.node_dim)
-        self.convolutions = [Convolution(c.map_channels) for _ in range(2)]
+        self.blocks = nn.Dense(c.map_channels)
+        self.convolution = Convolution(c.map_channels)
         self.pooled = nn.Dense(c.hidden)
         self.joint = [nn.Dense(c.hidden) for _ in range(2)]
         self.coarse = nn.Dense(16 * c.deconv[0])
         self.deconvolutions = [Convolution(4 * n) for n in c.deconv[1:]]
-        self.pick = nn.Dense(MAPS + c.deconv[-1] + 1, kernel_init=nn.initializers.normal(0.01))
+        self.pick = nn.Dense(MAPS + c.deconv[-1], kernel_init=nn.initializers.normal(0.01))
         self.value_layers = [nn.Dense(width) for width in c.value]
         self.value_out = nn.Dense(1, kernel_init=nn.initializers.normal(0.01))
 
@@ -141,27 +145,26 @@ class PolicyNetwork(nn.Module):
     def decide(self, nodes: Array, observation: Observation) -> tuple[Array, Array]:
         """Masked logits [T, G * G] and normalised values [T] of observations [T] of one netlist's episodes."""
         grid = self.config.grid
-        features = fold(observation.maps)
-        for convolution in self.convolutions:
-            features = nn.relu(convolution(features))
+        features = nn.relu(self.blocks(fold(fold(observation.maps))))  # [T, G / 4, G / 4, channels]
+        features = nn.relu(self.convolution(features))
         batch = features.shape[0]
-        blocks = features.reshape(batch, 4, grid // 8, 4, grid // 8, -1).mean((2, 4))
+        side = min(4, grid // 4)
+        coarse = features.reshape(batch, side, grid // 4 // side, side, grid // 4 // side, -1).mean((2, 4))
         current = nodes[observation.turn]  # [T, node_dim]
         attention = jax.nn.softmax(self.query(current) @ nodes.T / jnp.sqrt(nodes.shape[1]), -1)
         mean = jnp.broadcast_to(nodes.mean(0), current.shape)
         joint = jnp.concatenate([current, attention @ nodes, mean, observation.scalars], -1)
-        joint = nn.relu(self.joint[0](joint) + self.pooled(blocks.reshape(batch, -1)))
+        joint = nn.relu(self.joint[0](joint) + self.pooled(coarse.reshape(batch, -1)))
         joint = nn.relu(self.joint[1](joint))
 
         image = nn.relu(self.coarse(joint)).reshape(batch, 4, 4, -1)
         for deconvolution in self.deconvolutions:
-            if image.shape[1] == grid // 2:
+            if image.shape[1] == grid // 4:
                 image = jnp.concatenate([image, features], -1)
             image = nn.relu(unfold(deconvolution(image)))
-        layers = jnp.concatenate([observation.maps, image], -1)
-        pick = self.pick(joint)  # [T, channels + 1]: weights of the layers, and the wire's slope
-        logits = jnp.einsum("txyc,tc->txy", layers, pick[:, :-1])
-        logits -= WIRE_SLOPE * nn.softplus(pick[:, -1] + 0.5413)[:, None, None] * observation.maps[..., WIRE]
+        pick = self.pick(joint)  # [T, MAPS + channels]: weights of the layers
+        logits = jnp.einsum("txyc,tc->txy", observation.maps, jnp.array(PRIOR) + PICK_SCALE * pick[:, :MAPS])
+        logits += jnp.einsum("txyc,tc->txy", image, pick[:, MAPS:])
         logits = jnp.where(observation.mask, logits.reshape(batch, -1), INFEASIBLE)
 
         value = joint

@@ -8,7 +8,7 @@ episodes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import jax
@@ -27,7 +27,8 @@ class TrainConfig:
     """How a policy is trained. The defaults are for tens of macros on two cores.
 
     Attributes:
-        updates: budget, in updates of the policy.
+        updates: budget, in updates of the policy; None: seconds alone count.
+        seconds: budget in seconds of wall-clock time; None: updates alone count.
         episodes: per update.
         epochs, minibatches: passes over an update's steps, and parts per pass.
         learning_rate: Adam's, falling linearly to a tenth.
@@ -46,7 +47,8 @@ class TrainConfig:
         policy: sizes of the network.
     """
 
-    updates: int = 100
+    updates: int | None = 100
+    seconds: float | None = None
     episodes: int = 16
     epochs: int = 3
     minibatches: int = 4
@@ -66,6 +68,11 @@ class TrainConfig:
     plateau_gain: float = 0.002
     checkpoint_updates: int = 20
     policy: PolicyConfig = field(default_factory=PolicyConfig)
+
+    @property
+    def compiled(self) -> TrainConfig:
+        """The same without what an update does not depend on, so that budgets share compiled code."""
+        return replace(self, updates=None, seconds=None, plateau_updates=0, plateau_gain=0.0, checkpoint_updates=0)
 
 
 @jax.tree_util.register_dataclass
@@ -122,10 +129,8 @@ class Metrics:
 
 
 def optimizer(config: TrainConfig) -> optax.GradientTransformation:
-    """Adam with clipped gradients and a falling learning rate."""
-    steps = max(1, config.updates * config.epochs * config.minibatches)
-    rate = optax.linear_schedule(config.learning_rate, config.learning_rate / 10, steps)
-    return optax.chain(optax.clip_by_global_norm(config.gradient_norm), optax.adam(rate, eps=1e-5))
+    """Adam with clipped gradients; the learning rate is applied by ``update``."""
+    return optax.chain(optax.clip_by_global_norm(config.gradient_norm), optax.scale_by_adam(eps=1e-5))
 
 
 @partial(jax.jit, static_argnames="config")
@@ -229,7 +234,12 @@ Score = Callable[[Array, Array], Array]
 
 
 def update(
-    state: TrainState, problem: Problem, key: Array, config: TrainConfig, score: Score | None = None
+    state: TrainState,
+    problem: Problem,
+    key: Array,
+    config: TrainConfig,
+    done: Array | float = 0.0,
+    score: Score | None = None,
 ) -> tuple[TrainState, Metrics]:
     """Play a batch of episodes and learn from them.
 
@@ -238,6 +248,7 @@ def update(
         problem: the netlist.
         key: of the whole run.
         config: of the run, static.
+        done: [] part of the budget that is spent, by which the learning rate and the entropy bonus fall.
         score: changes the costs that are learnt from (a control experiment shuffles them).
     """
     key = jax.random.fold_in(key, state.update)
@@ -247,9 +258,9 @@ def update(
     cost = outcome.cost if score is None else score(outcome.cost, score_key)
 
     # Normalise returns by running moments, the first batch's at first.
-    rate = jnp.maximum(0.1, 1.0 / (state.update + 1.0))
-    mean = state.value_mean + rate * (-cost.mean() - state.value_mean)
-    square = state.value_square + rate * ((cost**2).mean() - state.value_square)
+    share = jnp.maximum(0.1, 1.0 / (state.update + 1.0))
+    mean = state.value_mean + share * (-cost.mean() - state.value_mean)
+    square = state.value_square + share * ((cost**2).mean() - state.value_square)
     deviation = jnp.sqrt(jnp.maximum(square - mean**2, 1e-8))
     value = steps.value * deviation + mean
     active = steps.observation.active
@@ -263,7 +274,7 @@ def update(
     batch = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), batch)
     length = batch.action.shape[0]
     part = length // config.minibatches
-    done = jnp.minimum(state.update / max(1, config.updates), 1.0)
+    rate = config.learning_rate * (1 - 0.9 * done)
     bonus = config.entropy_start + (config.entropy_end - config.entropy_start) * done
     chain = optimizer(config)
 
@@ -272,7 +283,8 @@ def update(
         some = jax.tree.map(lambda leaf: leaf[chosen], batch)
         slope, report = jax.grad(loss, has_aux=True)(params, problem, config, some, bonus)
         change, moments = chain.update(slope, moments, params)
-        return (optax.apply_updates(params, change), moments), report
+        params = jax.tree.map(lambda p, c: p - rate * c, params, change)
+        return (params, moments), report
 
     orders = jax.vmap(lambda k: jax.random.permutation(k, length))(jax.random.split(shuffle_key, config.epochs))
     orders = orders[:, : part * config.minibatches].reshape(-1, part)

@@ -12,6 +12,7 @@ Units: micrometres, unless said otherwise.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import jax
@@ -74,6 +75,7 @@ class Problem:
     fine_x: Array  # [F]
     fine_y: Array  # [F]
     grid: Array  # [2] columns, rows
+    pitch: Array  # [2] um, width and height of one of its cells
     berths: Berths
     connections: Connections
     smooth: SmoothCost
@@ -96,8 +98,8 @@ def problem_of(
     Args:
         netlist: hard macros, soft macros and ports.
         initial: where ports and fixed nodes are; what it says of movable ones is not used.
-        grid: the policy's grid G; at least three quarters of it are used on each axis.
-        fine: positions per cell on each axis.
+        grid: the policy's grid G; at least half of it is used on each axis.
+        fine: positions per cell on each axis, even.
         weights: of wirelength, density and congestion.
         halo: um on each side of each hard macro.
         sizes: capacities to pad to; by default exactly what the netlist needs.
@@ -111,11 +113,8 @@ def problem_of(
     canvas = netlist.canvas
     spacing = max(SPACING_UM, SPACING * max(canvas.width, canvas.height))
     gap = 2 * halo + spacing
-    movable_sizes = slots.size[: slots.hard_count]
-    columns, rows = (
-        choose_lines(movable_sizes[:, axis] + gap, length, grid, fine)
-        for axis, length in enumerate((canvas.width, canvas.height))
-    )
+    (columns, wide), (rows, high) = cells_of(canvas.columns, grid), cells_of(canvas.rows, grid)
+    pitch = (wide * canvas.width / canvas.columns, high * canvas.height / canvas.rows)
     fixed = slots.fixed
     orientation = np.append(initial.orientation, 0)[slots.node[:hard]]
     turned = np.stack(
@@ -124,7 +123,7 @@ def problem_of(
     )
     signs = np.where(turned, -1.0, 1.0) * fixed[:hard, None]
     quadratic = quadratic_of(
-        pairs, weight[:, 0], slots.start, fixed, hard, soft, slots.hard_count, canvas, (grid, columns, rows)
+        pairs, weight[:, 0], slots.start, fixed, hard, soft, slots.hard_count, canvas, (grid, *pitch)
     )
     graph = graph_of(
         netlist, slots.start, slots.size, fixed, pairs, weight[:, 0], hard, soft, sizes.graph_edges if sizes else None
@@ -148,9 +147,10 @@ def problem_of(
         start=single(slots.start),
         base_position=single(initial.position),
         base_orientation=jax.numpy.asarray(initial.orientation.astype(np.int32)),
-        fine_x=single(fine_positions(canvas.width, columns, grid, fine)),
-        fine_y=single(fine_positions(canvas.height, rows, grid, fine)),
+        fine_x=single(fine_positions(canvas.width, pitch[0], columns, grid, fine)),
+        fine_y=single(fine_positions(canvas.height, pitch[1], rows, grid, fine)),
         grid=jax.numpy.asarray([columns, rows], jax.numpy.int32),
+        pitch=single(pitch),
         berths=berths_of(netlist, initial, slots.node[: slots.hard_count], halo, spacing, hard),
         connections=Connections(jax.numpy.asarray(pairs), single(weight), single(offset)),
         smooth=smooth_cost_of(canvas, netlist.net_weight),
@@ -233,27 +233,19 @@ def connections(netlist: Netlist, slot_of_node: IntArray, room: int | None) -> t
     return np.pad(pairs, widths).astype(np.int32), weights.astype(np.float64), np.pad(offset, (*widths, (0, 0)))
 
 
-def choose_lines(lengths: FloatArray, extent: float, grid: int, fine: int) -> int:
-    """How many of ``grid`` cells to use on an axis, so that macros set side by side on fine positions waste least.
+def cells_of(cells: int, grid: int) -> tuple[int, float]:
+    """How many of the policy's ``grid`` cells are used on an axis, and how many of the cost's ``cells`` one is wide.
 
-    Args:
-        lengths: [H] extent of each macro, spacing included, in um.
-        extent: of the canvas, in um.
-        grid: cells that there are; at least three quarters of them are used.
-        fine: positions per cell.
+    A macro that straddles a line of the cost's grid blocks the routes of both sides; so the policy's cells are whole
+    fractions or multiples of the cost's. Of multiples, the last one may reach beyond the canvas.
     """
-    candidates = range(grid, (3 * grid) // 4 - 1, -1)
-    if not len(lengths):
-        return grid
-
-    def waste(cells: int) -> float:
-        pitch = extent / (cells * fine)
-        return float((np.ceil(lengths / pitch - 1e-9) * pitch).sum() / lengths.sum())
-
-    return min(candidates, key=waste)
+    if cells <= grid:
+        return cells * (grid // cells), 1 / (grid // cells)
+    several = math.ceil(cells / grid)
+    return math.ceil(cells / several), float(several)
 
 
-def fine_positions(extent: float, cells: int, grid: int, fine: int) -> FloatArray:
-    """[F] um: the middles of the fine cells, infinite beyond the cells in use."""
-    used = (np.arange(cells * fine) + 0.5) * (extent / (cells * fine))
-    return np.pad(used, (0, (grid - cells) * fine), constant_values=np.inf)
+def fine_positions(extent: float, pitch: float, cells: int, grid: int, fine: int) -> FloatArray:
+    """[F] um: ``fine`` in each cell, from its lower edge on; infinite beyond the cells in use and the canvas."""
+    used = np.arange(grid * fine) * (pitch / fine)
+    return np.where((used < extent) & (np.arange(grid * fine) < cells * fine), used, np.inf)

@@ -55,7 +55,7 @@ def quadratic_of(
     soft: int,
     hard_count: int,
     canvas: Canvas,
-    grid: tuple[int, int, int],
+    grid: tuple[int, float, float],
 ) -> Quadratic:
     """Factor a netlist's quadratic wirelength.
 
@@ -65,7 +65,7 @@ def quadratic_of(
         fixed: [M] ports and fixed macros.
         hard, soft: numbers of slots; hard_count: the first slots, which are movable hard macros.
         canvas: whose centre is the anchor.
-        grid: G, and the columns and rows of it in use.
+        grid: G, and the width and height of its cells, um.
     """
     slots = len(fixed)
     matrix = np.zeros((slots, slots))
@@ -100,11 +100,8 @@ def quadratic_of(
     pull = np.maximum(-np.tril(lower, -1), 0.0)
     shares = np.maximum(shares, 0.0)  # [hard_count, fixed + 1]
 
-    size, columns, rows = grid
-    edge = [
-        shares @ np.abs(points[:, axis, None] - (np.arange(size) + 0.5) * extent / lines)
-        for axis, (extent, lines) in enumerate(((canvas.width, columns), (canvas.height, rows)))
-    ]
+    size, *pitch = grid
+    edge = [shares @ np.abs(points[:, axis, None] - (np.arange(size) + 0.5) * pitch[axis]) for axis in range(2)]
     stiffness = root**2 / max((root**2).max(initial=0.0), 1e-12)
 
     def padded(values: FloatArray, *shape: int) -> Array:

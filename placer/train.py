@@ -17,7 +17,7 @@ from placer import env
 from placer.checkpoint import Curve, fingerprint, read_checkpoint, write_checkpoint
 from placer.netlist import FloatArray, IntArray, Netlist, NodeKind, Placement
 from placer.policy import Params
-from placer.ppo import Metrics, TrainConfig, TrainState, initial_state, play, update
+from placer.ppo import Metrics, TrainConfig, initial_state, play, update
 from placer.problem import Problem, problem_of
 
 CHECKPOINT = "checkpoint.msgpack"
@@ -31,19 +31,22 @@ class Progress:
     """What a callback hears after each update.
 
     Attributes:
-        update, updates: done, and budget.
+        update: updates done.
+        done: part of the budget that is spent, 0 to 1.
         cost, best: mean cost of the update's episodes, and the least cost so far.
         entropy, kl: nats per step.
-        episodes_per_s: of this process so far.
+        seconds: of work so far.
+        episodes_per_s: so far.
         seconds_left: until the budget is spent, at that rate.
     """
 
     update: int
-    updates: int
+    done: float
     cost: float
     best: float
     entropy: float
     kl: float
+    seconds: float
     episodes_per_s: float
     seconds_left: float
 
@@ -57,6 +60,7 @@ class TrainResult:
         curve_step: number of each update, from 1.
         curve_cost: mean proxy cost of its episodes.
         curve_best: least proxy cost so far.
+        curve_seconds: of work until then.
         best: the best placement met in training, legal; None when no update was made.
         best_cost: its proxy cost; infinite then.
         reason: why training ended, a sentence.
@@ -66,6 +70,7 @@ class TrainResult:
     curve_step: IntArray  # [U]
     curve_cost: FloatArray  # [U]
     curve_best: FloatArray  # [U]
+    curve_seconds: FloatArray  # [U]
     best: Placement | None
     best_cost: float
     reason: str
@@ -100,35 +105,52 @@ def train(
     """
     problem = problem_for(netlist, initial, config)
     state = initial_state(problem, config, seed, params)
-    curve = Curve(np.zeros(0), np.zeros(0))
+    curve = Curve(np.zeros(0), np.zeros(0), np.zeros(0))
     run = fingerprint(problem, config, seed)
     path = out_dir / CHECKPOINT if out_dir else None
     if resume and path and path.exists():
         state, curve = read_checkpoint(path, run, state)
     key = jax.random.key(seed)
-    began, before = time.monotonic(), len(curve.cost)
+    began = time.monotonic() - _last(curve.seconds)
     reason = ended(curve, config)
     while reason is None:
-        state, metrics = _update(state, problem, key, config)
-        curve = Curve(np.append(curve.cost, float(metrics.cost)), np.append(curve.best, float(state.best_cost)))
+        state, metrics = _update(state, problem, key, config.compiled, spent(curve, config))
+        row = (float(metrics.cost), float(state.best_cost), time.monotonic() - began)
+        curve = Curve(
+            *(np.append(old, new) for old, new in zip((curve.cost, curve.best, curve.seconds), row, strict=True))
+        )
         reason = ended(curve, config)
-        done = len(curve.cost)
-        if path and (reason is not None or done % config.checkpoint_updates == 0):
+        if path and (reason is not None or len(curve.cost) % config.checkpoint_updates == 0):
             write_checkpoint(path, run, state, curve)
         if progress:
-            seconds = (time.monotonic() - began) / (done - before)
-            progress(_progress(metrics, state, done, config, seconds))
+            progress(_progress(metrics, curve, config))
     cost = float(state.best_cost)
     best = _placement(netlist, initial, state.best_position, state.best_orientation) if np.isfinite(cost) else None
     steps = np.arange(1, len(curve.cost) + 1, dtype=np.int32)
-    return TrainResult(state.params, steps, curve.cost, curve.best, best, cost, reason)
+    return TrainResult(state.params, steps, curve.cost, curve.best, curve.seconds, best, cost, reason)
+
+
+def _last(values: FloatArray) -> float:
+    return float(values[-1]) if len(values) else 0.0
+
+
+def spent(curve: Curve, config: TrainConfig) -> float:
+    """Part of the budget that is spent, 0 to 1: of the updates or of the seconds, whichever is nearer to its end."""
+    parts = [0.0]
+    if config.updates is not None:
+        parts.append(len(curve.cost) / max(1, config.updates))
+    if config.seconds is not None:
+        parts.append(_last(curve.seconds) / config.seconds)
+    return min(1.0, max(parts))
 
 
 def ended(curve: Curve, config: TrainConfig) -> str | None:
     """Why training is over, or None when it is not."""
     done, window = len(curve.cost), config.plateau_updates
-    if done >= config.updates:
+    if config.updates is not None and done >= config.updates:
         return f"the budget of {config.updates} updates is spent"
+    if config.seconds is not None and _last(curve.seconds) >= config.seconds:
+        return f"the budget of {config.seconds:g} s is spent after {done} updates"
     if window and done >= 2 * window:
         late, early = curve.cost[-window:].mean(), curve.cost[-2 * window : -window].mean()
         gain = (early - late) / abs(early)
@@ -188,7 +210,7 @@ def training_step_example(
 ) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     """One update as a pure function and its arguments, to be traced: episodes, their costs, the learning from them."""
     problem = problem_for(netlist, initial, config)
-    return partial(update, config=config), (initial_state(problem, config, 0), problem, jax.random.key(0))
+    return partial(update, config=config.compiled), (initial_state(problem, config, 0), problem, jax.random.key(0))
 
 
 def problem_for(netlist: Netlist, initial: Placement, config: TrainConfig) -> Problem:
@@ -215,14 +237,16 @@ def _placement(netlist: Netlist, initial: Placement, position: jax.Array, orient
     return Placement(moved, turned)
 
 
-def _progress(metrics: Metrics, state: TrainState, done: int, config: TrainConfig, seconds: float) -> Progress:
+def _progress(metrics: Metrics, curve: Curve, config: TrainConfig) -> Progress:
+    done, seconds = spent(curve, config), _last(curve.seconds)
     return Progress(
-        update=done,
-        updates=config.updates,
-        cost=float(metrics.cost),
-        best=float(state.best_cost),
+        update=len(curve.cost),
+        done=done,
+        cost=_last(curve.cost),
+        best=_last(curve.best),
         entropy=float(metrics.entropy),
         kl=float(metrics.kl),
-        episodes_per_s=config.episodes / seconds,
-        seconds_left=(config.updates - done) * seconds,
+        seconds=seconds,
+        episodes_per_s=config.episodes * len(curve.cost) / seconds,
+        seconds_left=seconds * (1 / done - 1),
     )

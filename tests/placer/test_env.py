@@ -16,7 +16,7 @@ from placer.cost import CostModel
 from placer.legalise import Infeasible
 from placer.legality import is_legal
 from placer.netlist import Canvas, Netlist, Placement
-from placer.problem import Problem, Sizes, choose_lines, problem_of
+from placer.problem import Problem, Sizes, cells_of, fine_positions, problem_of
 from placer.soft_step import hard_maps, smooth_terms
 
 HARD, SOFT, PORTS, NETS = 5, 6, 4, 24
@@ -186,10 +186,16 @@ def test_soft_step_gradient_and_descent() -> None:
     assert float(finish(problem, state.position, 40).cost) < float(finish(problem, state.position, 0).cost)
 
 
-def test_grid_wastes_least() -> None:
-    # Macros of 10.1 on a canvas of 100: 30 fine cells of 3.33 lose 3.2 per macro, 36 fine cells of 2.78 only 1.0.
-    lengths = np.array([10.1, 10.1])
-    chosen = choose_lines(lengths, 100.0, 10, 4)
-    pitch = {c: 100.0 / (4 * c) for c in range(7, 11)}
-    waste = {c: float(np.ceil(10.1 / p) * p) for c, p in pitch.items()}
-    assert waste[chosen] == min(waste.values())
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 60), st.sampled_from([16, 32]))
+def test_the_policys_cells_are_aligned_with_the_costs(cells: int, grid: int) -> None:
+    count, width = cells_of(cells, grid)
+    assert cells <= count * width < cells + width
+    assert count <= grid
+    assert float(width).is_integer() or float(1 / width).is_integer()
+    assert count > grid / 3 or cells < grid / 3
+    lines = fine_positions(float(cells), width, count, grid, 4)
+    middles = np.arange(cells) + 0.5
+    if width <= 2:  # some fine position is in the middle of every cell
+        assert np.isin(middles, lines).all() or width < 1
+    assert (lines[np.isfinite(lines)] < cells).all()

@@ -11,18 +11,19 @@ import numpy as np
 import pytest
 
 from placer import env
-from placer.checkpoint import CheckpointError
+from placer.checkpoint import CheckpointError, Curve
 from placer.legality import is_legal
 from placer.netlist import Canvas, Netlist, Placement
 from placer.policy import PolicyConfig
 from placer.ppo import TrainConfig, initial_state, update
-from placer.train import CHECKPOINT, Progress, problem_for, train
+from placer.train import CHECKPOINT, Progress, ended, problem_for, train
 
 POLICY = PolicyConfig(
     grid=8, node_dim=8, layers=1, edge_layers=(), hidden=24, deconv=(8, 8), map_channels=8, value=(16,)
 )
+UPDATES = 80
 CONFIG = TrainConfig(
-    updates=80,
+    updates=UPDATES,
     episodes=32,
     fine=1,
     soft_iterations=0,
@@ -44,7 +45,7 @@ def design(width: float = 24.0) -> tuple[Netlist, Placement]:
     pins = np.array([node for net in nets for node in net], np.int32)
     netlist = Netlist(
         "tiny",
-        Canvas(100.0, 100.0, 10, 10, h_routes_per_um=2, v_routes_per_um=2),
+        Canvas(100.0, 100.0, 8, 8, h_routes_per_um=2, v_routes_per_um=2),
         tuple(f"n{i}" for i in range(8)),
         np.array([0, 0, 1, 1, 2, 2, 2, 2], np.int8),
         size,
@@ -77,17 +78,17 @@ def test_reaches_the_optimum_and_not_from_shuffled_rewards() -> None:
     assert len(every) > 500
 
     @jax.jit
-    def one(state: object, shuffled: jax.Array) -> object:
+    def one(state: object, shuffled: jax.Array, done: float) -> object:
         def score(cost: jax.Array, key: jax.Array) -> jax.Array:
             return jnp.where(shuffled, jax.random.permutation(key, cost), cost)
 
-        return update(state, problem, jax.random.key(1), CONFIG, score)  # type: ignore[arg-type]
+        return update(state, problem, jax.random.key(1), CONFIG.compiled, done, score)  # type: ignore[arg-type]
 
     final = {}
     for shuffled in (False, True):
         state, costs = initial_state(problem, CONFIG, 0), []
-        for _ in range(CONFIG.updates):
-            state, metrics = one(state, jnp.asarray(shuffled))  # type: ignore[misc]
+        for number in range(UPDATES):
+            state, metrics = one(state, jnp.asarray(shuffled), number / UPDATES)  # type: ignore[misc]
             costs.append(float(metrics.cost))
         final[shuffled] = np.mean(costs[-5:])
         if not shuffled:
@@ -105,6 +106,7 @@ def test_resume_equals_an_undisturbed_run_bit_for_bit(tmp_path: Path) -> None:
     heard: list[Progress] = []
     whole = train(netlist, initial, SHORT, seed=3, progress=heard.append)
     assert [p.update for p in heard] == [1, 2, 3, 4]
+    assert [p.done for p in heard] == [0.25, 0.5, 0.75, 1.0]
     assert whole.reason == "the budget of 4 updates is spent"
 
     class Killed(Exception):
@@ -130,3 +132,27 @@ def test_resume_equals_an_undisturbed_run_bit_for_bit(tmp_path: Path) -> None:
     (tmp_path / CHECKPOINT).write_bytes(b"garbage")
     with pytest.raises(CheckpointError, match="remove it"):
         train(netlist, initial, SHORT, seed=3, out_dir=tmp_path, resume=True)
+
+
+def test_a_budget_in_seconds_ends_training_and_counts_what_was_spent_before(tmp_path: Path) -> None:
+    netlist, initial = design()
+    timed = replace(SHORT, updates=None, seconds=1e-3)
+    heard: list[Progress] = []
+    first = train(netlist, initial, timed, out_dir=tmp_path, progress=heard.append)
+    assert len(first.curve_cost) == 1
+    assert first.reason == "the budget of 0.001 s is spent after 1 updates"
+    assert heard[-1].done == 1.0
+    assert heard[-1].seconds_left == 0.0
+    again = train(netlist, initial, timed, out_dir=tmp_path, resume=True)
+    np.testing.assert_array_equal(again.curve_seconds, first.curve_seconds)
+
+
+def test_a_plateau_ends_training_and_says_why() -> None:
+    curve = Curve(np.array([3.0, 2.0, 1.01, 1.0, 1.0, 1.0]), np.array([2.0, 1.0, 0.9, 0.9, 0.9, 0.9]), np.arange(6.0))
+    config = replace(SHORT, updates=100, plateau_updates=2, plateau_gain=0.01)
+    reason = ended(curve, config)
+    assert reason is not None
+    assert reason.startswith("plateau after 6 updates: over the last 2 the mean cost improved by 0.50%")
+    assert ended(Curve(curve.cost[:4], curve.best[:4], curve.seconds[:4]), config) is None
+    better = Curve(curve.cost, np.array([2.0, 1.0, 0.9, 0.9, 0.9, 0.8]), curve.seconds)
+    assert ended(better, config) is None
