@@ -33,6 +33,9 @@ SEEDS = (1, 2, 3)
 MOVES = 400_000
 """Evaluations of a run that is compared with another: what else the machine does has no part in it."""
 
+MIRROR_SEEDS = (1, 2, 3, 4, 5, 6, 7, 8)
+"""Short runs of one view differ by up to 2% from seed to seed: three do not tell a difference of 1% from none."""
+
 BARS_60MIN = {"ariane133_ng45": 0.6512, "ariane136_ng45": 0.6493, "mempool_tile_ng45": 0.7353, "nvdla_ng45": 0.6716}
 MEAN_BAR_10MIN = 0.678
 
@@ -176,7 +179,7 @@ def minute() -> None:
 
 def mirror() -> None:
     """The same designs mirrored and transposed: the largest relative change of a design's mean."""
-    found = side_by_side([(n, seed, 0.0, 1, view, MOVES) for n in DESIGNS for view in VIEWS for seed in SEEDS])
+    found = side_by_side([(n, seed, 0.0, 1, view, MOVES) for n in DESIGNS for view in VIEWS for seed in MIRROR_SEEDS])
     changes = {
         f"{name} {view}": mean(found, design=name, view=view) / mean(found, design=name, view="as_it_is") - 1
         for name in DESIGNS
@@ -186,7 +189,7 @@ def mirror() -> None:
     largest = max(abs(v) for v in changes.values())
     write_figures(
         "placement",
-        [Figure("mirrored_max_change", largest, "1", "lower", 0.01, SEEDS, f"{COMMAND} mirrored")],
+        [Figure("mirrored_max_change", largest, "1", "lower", 0.01, MIRROR_SEEDS, f"{COMMAND} mirrored")],
         {"mirrored": {"changes": changes, "runs": plain(found)}},
     )
 
