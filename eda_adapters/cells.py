@@ -7,14 +7,16 @@ import numpy as np
 from eda_adapters.floorplan import Core
 from placer.analytical.flat_placement import place_cells_legally
 from placer.analytical.global_placement import global_place
-from placer.analytical.nesterov import Schedule
 from placer.analytical.row_legality import row_violations
 from placer.analytical.rows import Rows, rows_of
 from placer.formats.bookshelf_lines import Row
 from placer.netlist import InputError, Netlist, NodeKind, Orientation, Placement
 
-LOCAL_DENSITY = 0.65
-"""Share of each bin that cells fill in global placement, more where they are more: the rest is room for routing."""
+DENSITY_ADDON = 0.1
+"""Of what an even spread leaves free in each bin, cells may fill this share too: the rest is for routing.
+
+The rule for the target density that the OpenROAD flow has (``FlowOptions.density``).
+"""
 
 FULLEST = 0.98
 """Share of the rows that cells may fill."""
@@ -55,9 +57,8 @@ def place_cells(
         )
     orientation = placement.orientation.copy()
     orientation[cells] = Orientation.N
-    spread = global_place(
-        netlist, Placement(placement.position, orientation), seed, LOCAL_DENSITY, max(halo), hard, Schedule()
-    )
+    density = area / room + DENSITY_ADDON * (1 - area / room)
+    spread = global_place(netlist, Placement(placement.position, orientation), seed, density, max(halo), hard)
     placed = place_cells_legally(netlist, spread.placement, rows, {}, seed)
     if wrong := row_violations(netlist, placed, rows):
         raise AssertionError(f"{netlist.name}: the placement of its cells is not legal: {wrong[0]}")
