@@ -1,8 +1,8 @@
 """Proximal policy optimisation (Schulman et al., 2017) of the placement policy: one update as one pure function.
 
-An update plays a batch of episodes of one netlist, then improves the policy on them. All random numbers of an update
-come from the seed and the update's number. Letters as in ``placer.problem``; L: steps of an episode (H), T: a batch of
-episodes.
+An update collects a batch of episodes of one netlist, then learns from them; the two may happen in different
+processes. All random numbers of an update come from the seed and the update's number, and those of an episode from its
+own key, whoever plays it. Letters as in ``placer.problem``; L: steps of an episode (H), T: a batch of episodes.
 """
 
 from __future__ import annotations
@@ -102,6 +102,15 @@ class Rollout:
     action: Array  # [L, T]
     log_probability: Array  # [L, T]
     value: Array  # [L, T] in units of the return
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Episodes:
+    """A batch of finished episodes."""
+
+    steps: Rollout
+    outcome: Outcome  # arrays [T, ...]
 
 
 @jax.tree_util.register_dataclass
@@ -233,6 +242,17 @@ Score = Callable[[Array, Array], Array]
 """Costs [T] of an update's episodes, and its random key, to the costs that are learnt from."""
 
 
+def episode_keys(key: Array, update: Array | int, config: TrainConfig) -> Array:
+    """Keys [T] of an update's episodes; ``key`` is that of the whole run."""
+    return jax.random.split(jax.random.split(jax.random.fold_in(key, update), 3)[0], config.episodes)
+
+
+def collect(problem: Problem, params: Params, config: TrainConfig, keys: Array) -> Episodes:
+    """Play one episode per key [T] to its end, soft macros and cost included."""
+    final, steps = play(problem, params, config, keys)
+    return Episodes(steps, jax.vmap(env.finish, (None, 0, None))(problem, final.position, config.soft_iterations))
+
+
 def update(
     state: TrainState,
     problem: Problem,
@@ -241,20 +261,33 @@ def update(
     done: Array | float = 0.0,
     score: Score | None = None,
 ) -> tuple[TrainState, Metrics]:
-    """Play a batch of episodes and learn from them.
+    """Collect a batch of episodes and learn from them; arguments as of ``learn``."""
+    episodes = collect(problem, state.params, config, episode_keys(key, state.update, config))
+    return learn(state, problem, key, config, episodes, done, score)
+
+
+def learn(
+    state: TrainState,
+    problem: Problem,
+    key: Array,
+    config: TrainConfig,
+    episodes: Episodes,
+    done: Array | float = 0.0,
+    score: Score | None = None,
+) -> tuple[TrainState, Metrics]:
+    """Improve the policy on episodes that it played.
 
     Args:
         state: before.
         problem: the netlist.
         key: of the whole run.
         config: of the run, static.
+        episodes: of ``state.params``.
         done: [] part of the budget that is spent, by which the learning rate and the entropy bonus fall.
         score: changes the costs that are learnt from (a control experiment shuffles them).
     """
-    key = jax.random.fold_in(key, state.update)
-    play_key, shuffle_key, score_key = jax.random.split(key, 3)
-    final, steps = play(problem, state.params, config, jax.random.split(play_key, config.episodes))
-    outcome: Outcome = jax.vmap(env.finish, (None, 0, None))(problem, final.position, config.soft_iterations)
+    _, shuffle_key, score_key = jax.random.split(jax.random.fold_in(key, state.update), 3)
+    steps, outcome = episodes.steps, episodes.outcome
     cost = outcome.cost if score is None else score(outcome.cost, score_key)
 
     # Normalise returns by running moments, the first batch's at first.
@@ -278,7 +311,7 @@ def update(
     bonus = config.entropy_start + (config.entropy_end - config.entropy_start) * done
     chain = optimizer(config)
 
-    def learn(carry: tuple[Params, optax.OptState], chosen: Array) -> tuple[tuple[Params, optax.OptState], Array]:
+    def descend(carry: tuple[Params, optax.OptState], chosen: Array) -> tuple[tuple[Params, optax.OptState], Array]:
         params, moments = carry
         some = jax.tree.map(lambda leaf: leaf[chosen], batch)
         slope, report = jax.grad(loss, has_aux=True)(params, problem, config, some, bonus)
@@ -288,7 +321,7 @@ def update(
 
     orders = jax.vmap(lambda k: jax.random.permutation(k, length))(jax.random.split(shuffle_key, config.epochs))
     orders = orders[:, : part * config.minibatches].reshape(-1, part)
-    (params, moments), reports = jax.lax.scan(learn, (state.params, state.optimizer), orders)
+    (params, moments), reports = jax.lax.scan(descend, (state.params, state.optimizer), orders)
 
     first = jnp.argmin(outcome.cost)
     better = outcome.cost[first] < state.best_cost
