@@ -16,7 +16,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from benchmarks.results import Figure, shared_data, write_figures
 from eda_adapters.floorplan import floorplan
 from eda_adapters.foreign import library_macros, read_verilog
 from eda_adapters.gates import GateNetlist
-from eda_adapters.implement import implement
+from eda_adapters.implement import Ppa, implement
 from eda_adapters.openroad.agreement import COMMAND, Agreement, Pair, agreements, pair
 from eda_adapters.openroad.implement import implement as by_openroad
 from eda_adapters.openroad.options import FlowOptions
@@ -53,6 +53,9 @@ ORDER = (0, 11, 7, 4, 9, 1, 6, 10, 5, 8, 2, 3)
 
 PLACEMENTS = len(MOVES)
 HALO = 5.0
+OPTIONS = FlowOptions(routability=False)
+"""Of the compared runs: the estimate's cells are not spread for the router either, and a run takes half the time."""
+
 NOISE_SEEDS = (0, 1, 2, 3, 4)
 NOISE_DESIGN = "accelerator_4x4"
 
@@ -135,34 +138,42 @@ def placements(subject: Subject, folder: Path) -> Iterator[tuple[str, Placement]
 
 
 def compare(subject: Subject, design: str, name: str, placement: Placement, pdk: Pdk, folder: Path) -> Pair:
-    """Both flows on one placement, or what an earlier run found; ToolError if a tool fails."""
-    record = folder / "pair.json"
-    if record.exists():
-        return Pair(**json.loads(record.read_text()))
+    """Both flows on one placement, or what earlier runs of either found; ToolError if a tool fails."""
     common = (subject.gates, subject.netlist, placement, pdk, subject.macros, subject.period)
-    ours = implement(*common, folder / "embedded", clock=subject.clock)
-    options = FlowOptions(threads=os.cpu_count() or 1)
-    theirs = by_openroad(*common, folder / "openroad", clock=subject.clock, options=options)
-    found = pair(
-        design, name, ours.metrics, theirs.metrics, theirs.tools["finish__power__total"], len(subject.netlist.pin_node)
-    )
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = record.with_suffix(".partial")
-    partial.write_text(json.dumps(asdict(found)))
-    partial.replace(record)
-    return found
+    options = replace(OPTIONS, threads=os.cpu_count() or 1)
+
+    def estimate() -> Ppa:
+        return implement(*common, folder / "embedded", clock=subject.clock)
+
+    def route() -> Ppa:
+        return by_openroad(*common, folder / "openroad", clock=subject.clock, options=options)
+
+    theirs, tool = _kept(folder / "routed.json", route)
+    ours, _ = _kept(folder / "estimated.json", estimate)
+    return pair(design, name, ours, theirs, tool)
+
+
+def _kept(record: Path, run: Callable[[], Ppa]) -> tuple[dict[str, float], str]:
+    """The metrics of a run and the tool that its power is from, out of ``record`` if it was done before."""
+    if not record.exists():
+        ppa = run()
+        partial = record.with_suffix(".partial")
+        partial.write_text(json.dumps({"metrics": dict(ppa.metrics), "tool": ppa.tools["finish__power__total"]}))
+        partial.replace(record)
+    found = json.loads(record.read_text())
+    return found["metrics"], found["tool"]
 
 
 def noise(subject: Subject, placement: Placement, pdk: Pdk, folder: Path) -> dict[int, float]:
     """Minimum period in ns of a placement through OpenROAD, seed by seed."""
+    common = (subject.gates, subject.netlist, placement, pdk, subject.macros, subject.period)
     found = {}
     for seed in NOISE_SEEDS:
-        record = folder / f"seed-{seed}.json"
-        if not record.exists():
-            common = (subject.gates, subject.netlist, placement, pdk, subject.macros, subject.period)
-            ppa = by_openroad(*common, folder / f"seed-{seed}", seed, clock=subject.clock)
-            record.write_text(json.dumps(dict(ppa.metrics)))
-        found[seed] = json.loads(record.read_text())["finish__timing__setup__min_period"]
+
+        def route(seed: int = seed) -> Ppa:
+            return by_openroad(*common, folder / f"seed-{seed}", seed, clock=subject.clock)
+
+        found[seed] = _kept(folder / f"seed-{seed}.json", route)[0]["finish__timing__setup__min_period"]
     return found
 
 
@@ -188,7 +199,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--designs", default=",".join(DESIGNS))
     parser.add_argument("--out", type=Path, default=Path("runs/validate-flow"))
-    parser.add_argument("--seconds", type=float, default=float("inf"), help="start no run after this many seconds")
+    parser.add_argument(
+        "--seconds", type=float, default=float("inf"), help="start no OpenROAD run after this many seconds"
+    )
     arguments = parser.parse_args()
     pdk, began = load_pdk("nangate45"), time.monotonic()
     pairs: list[Pair] = []
@@ -198,7 +211,7 @@ def main() -> None:
     placed = {design: list(placements(subjects[design], folder)) for design, folder in folders.items()}
     for number, (design, folder) in itertools.product(ORDER, folders.items()):
         name, placement = placed[design][number]
-        if time.monotonic() - began > arguments.seconds and not (folder / name / "pair.json").exists():
+        if time.monotonic() - began > arguments.seconds and not (folder / name / "routed.json").exists():
             continue
         try:
             pairs.append(compare(subjects[design], design, name, placement, pdk, folder / name))

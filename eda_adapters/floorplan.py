@@ -15,7 +15,7 @@ import numpy as np
 
 from eda_adapters.gates import GateNetlist
 from eda_adapters.technology import Pdk
-from placer.formats.lef import LefLibrary, LefSite
+from placer.formats.lef import LefLayer, LefLibrary, LefSite
 from placer.netlist import Canvas, FloatArray, InputError, IntArray, Netlist, NodeKind, Placement
 
 GRID_CELLS = (8, 48)
@@ -188,14 +188,29 @@ def _canvas(
     masters = {gates.instance_masters[i] for i in np.flatnonzero(is_macro)}
     blocked = {layer for master in masters for layer, *_ in library.macros[master].obs}
     tracks = {"HORIZONTAL": [0.0, 0.0], "VERTICAL": [0.0, 0.0]}
-    routing = [layer for layer in library.layers.values() if layer.type == "ROUTING" and layer.pitch]
-    for layer in routing[1:]:  # the lowest layer belongs to the cells
+    for layer in _routing_layers(library)[1:]:  # the lowest layer belongs to the cells
         if layer.pitch and layer.direction in tracks:
             per_um = 1 / layer.pitch[0 if layer.direction == "VERTICAL" else 1]
             tracks[layer.direction][0] += per_um
             tracks[layer.direction][1] += per_um if layer.name in blocked else 0.0
     (h_all, h_macro), (v_all, v_macro) = tracks["HORIZONTAL"], tracks["VERTICAL"]
     return Canvas(width, height, int(grid[0]), int(grid[1]), h_all, v_all, h_macro, v_macro)
+
+
+def router_tile(library: LefLibrary) -> float:
+    """Side in um of the tiles of OpenROAD's global router: 15 tracks of the third routing layer (``dbBlock.cpp``).
+
+    Raises InputError if the library has no routing layer with a pitch.
+    """
+    layers = _routing_layers(library)[:3]
+    if not layers or layers[-1].pitch is None:
+        raise InputError("the technology LEF has no routing layer with a PITCH")
+    return 15 * layers[-1].pitch[1 if layers[-1].direction == "HORIZONTAL" else 0]
+
+
+def _routing_layers(library: LefLibrary) -> list[LefLayer]:
+    """The routing layers that have a pitch, from the lowest."""
+    return [layer for layer in library.layers.values() if layer.type == "ROUTING" and layer.pitch]
 
 
 def _port_positions(ports: int, canvas: Canvas, library: LefLibrary, pdk: Pdk) -> FloatArray:

@@ -19,7 +19,7 @@ from eda_adapters.activity import net_activity, read_saif
 from eda_adapters.cells import TOOL as CELLS_TOOL
 from eda_adapters.cells import place_cells
 from eda_adapters.clock_tree import ClockTree, estimate_clock_tree
-from eda_adapters.floorplan import Core, core_of, net_numbers, pin_positions
+from eda_adapters.floorplan import Core, core_of, net_numbers, pin_positions, router_tile
 from eda_adapters.gates import GateNetlist, write_verilog
 from eda_adapters.layout import write_layout, write_picture
 from eda_adapters.liberty import Library, read_liberty
@@ -113,6 +113,7 @@ def implement(
     by_tool = {
         STEINER_TOOL: {
             "finish__route__wirelength__estimated": float(trees.net_length().sum()),
+            "finish__global_route__wirelength__estimated": trees.tiled_length(router_tile(library)),
             "finish__timing__drv__max_cap": float(overloaded),
         },
         CELLS_TOOL: {"finish__hpwl_um": _hpwl(pins, netlist)},

@@ -1,8 +1,8 @@
 """How well the embedded estimate agrees with OpenROAD on the same placements.
 
 Ranks are compared within a design (Kendall's tau-b). Values are compared after calibration on the *other* designs, so
-that no design's error is measured with constants fitted to itself: a factor for the period and for the power, and for
-the wire length a factor and a length per pin, since the global router ends wires in the middle of its grid's cells.
+that no design's error is measured with constants fitted to itself: one factor each. The wire length is compared as the
+global router counts it, which is far above the wires' own length: see ``SteinerTrees.tiled_length``.
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from scipy.optimize import nnls
 from scipy.stats import kendalltau
 
 from placer.netlist import InputError
@@ -26,7 +24,7 @@ COMMAND = "python -m benchmarks.flow"
 SLACK, LENGTH, PERIOD, POWER = "worst_slack", "wirelength", "min_period", "power"
 ESTIMATED: Mapping[str, str] = {
     SLACK: "finish__timing__setup__ws",
-    LENGTH: "finish__route__wirelength__estimated",
+    LENGTH: "finish__global_route__wirelength__estimated",
     PERIOD: "finish__timing__setup__min_period",
     POWER: "finish__power__total",
 }
@@ -45,7 +43,6 @@ class Pair:
     estimated: Mapping[str, float]  # figure to value
     routed: Mapping[str, float]
     tool: str  # OpenROAD and its version
-    pins: int  # of the netlist that both got
 
 
 @dataclass(frozen=True)
@@ -61,28 +58,10 @@ class Agreement:
     power_error: float
 
 
-@dataclass(frozen=True)
-class Calibration:
-    """What turns estimates into OpenROAD's values."""
-
-    length: float
-    length_per_pin: float  # um
-    period: float
-    power: float
-
-    def value(self, pair: Pair, figure: str) -> float:
-        """The calibrated estimate of a figure."""
-        if figure == LENGTH:
-            return self.length * pair.estimated[LENGTH] + self.length_per_pin * pair.pins
-        return {PERIOD: self.period, POWER: self.power}[figure] * pair.estimated[figure]
-
-
-def pair(
-    design: str, placement: str, estimated: Mapping[str, float], routed: Mapping[str, float], tool: str, pins: int
-) -> Pair:
+def pair(design: str, placement: str, estimated: Mapping[str, float], routed: Mapping[str, float], tool: str) -> Pair:
     """A pair from the metrics of both flows; KeyError if a figure is missing."""
     ours = {figure: estimated[key] for figure, key in ESTIMATED.items()}
-    return Pair(design, placement, ours, {figure: routed[key] for figure, key in ROUTED.items()}, tool, pins)
+    return Pair(design, placement, ours, {figure: routed[key] for figure, key in ROUTED.items()}, tool)
 
 
 def read_pairs(path: Path) -> list[Pair]:
@@ -98,21 +77,13 @@ def read_pairs(path: Path) -> list[Pair]:
         raise InputError(f"{path}: not a file of results ({error}); {remedy}") from error
 
 
-def calibrate(pairs: Iterable[Pair]) -> Calibration:
-    """The constants of some pairs: median ratios, and least squares of the wire length's relative error.
-
-    One design alone cannot tell the two constants of the wire length apart: it gets a factor only. No pairs: 1 and 0.
-    """
+def calibrate(pairs: Iterable[Pair]) -> dict[str, float]:
+    """The factor from each figure's estimates to OpenROAD's values: the median ratio of some pairs; 1 without any."""
     known = list(pairs)
-    ratios = {
+    return {
         figure: statistics.median(p.routed[figure] / p.estimated[figure] for p in known) if known else 1.0
         for figure in (LENGTH, PERIOD, POWER)
     }
-    length, per_pin = ratios[LENGTH], 0.0
-    if len({p.design for p in known}) > 1:
-        table = np.array([(p.estimated[LENGTH], p.pins) for p in known]) / [[p.routed[LENGTH]] for p in known]
-        length, per_pin = nnls(table, np.ones(len(known)))[0].tolist()
-    return Calibration(length, per_pin, ratios[PERIOD], ratios[POWER])
 
 
 def agreements(pairs: Sequence[Pair]) -> list[Agreement]:
@@ -120,10 +91,9 @@ def agreements(pairs: Sequence[Pair]) -> list[Agreement]:
     rows = []
     for design in dict.fromkeys(p.design for p in pairs):
         here = [p for p in pairs if p.design == design]
-        calibration = calibrate(p for p in pairs if p.design != design)
         error = {
-            figure: statistics.mean(abs(calibration.value(p, figure) / p.routed[figure] - 1) for p in here)
-            for figure in (LENGTH, PERIOD, POWER)
+            figure: statistics.mean(abs(factor * p.estimated[figure] / p.routed[figure] - 1) for p in here)
+            for figure, factor in calibrate(p for p in pairs if p.design != design).items()
         }
         slack, length = _tau(here, SLACK), _tau(here, LENGTH)
         rows.append(Agreement(design, len(here), slack, length, error[LENGTH], error[PERIOD], error[POWER]))

@@ -21,6 +21,8 @@ class FlowOptions:
         halo: um left and right, below and above of a macro, that OpenROAD's macro placer keeps free.
         cell_halo: um free of rows around each macro, likewise.
         density: share of each bin that global placement fills; None: a tenth above the least that is possible.
+        routability: whether global placement spreads cells where a trial route is congested, again and again: a few per
+            cent of wire length for four fifths of its time.
         repair: whether timing is repaired after clock-tree synthesis.
         congestion_iterations: of global routing.
         seed: of what takes one; see :func:`eda_adapters.openroad.scripts.seeded`.
@@ -36,6 +38,7 @@ class FlowOptions:
     halo: tuple[float, float] = (5.0, 5.0)
     cell_halo: tuple[float, float] = (2.0, 2.0)
     density: float | None = None
+    routability: bool = True
     repair: bool = True
     congestion_iterations: int = 50
     seed: int = 0

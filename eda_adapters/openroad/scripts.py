@@ -191,7 +191,7 @@ def _globalplace(flow: Flow) -> list[str]:
         *_routing(flow.pdk),
         "set least [gpl::get_global_placement_uniform_density]",
         f"set density [expr {{ min(1.0, {density} + {shift:g}) }}]",
-        f"global_placement -routability_driven -density $density{extra}",
+        f"global_placement{' -routability_driven' if options.routability else ''} -density $density{extra}",
         "estimate_parasitics -placement",
     ]
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eda_adapters.floorplan import pin_positions
+from eda_adapters.floorplan import pin_positions, router_tile
 from eda_adapters.pdk import load_pdk
 from eda_adapters.steiner import SteinerTrees, steiner_trees
 from placer.formats.def_ import read_def
@@ -110,13 +110,23 @@ def test_nets_are_independent_of_each_other() -> None:
     assert together == pytest.approx(apart)
 
 
+def test_length_on_tiles_by_hand() -> None:
+    """Tiles of 10 um: from tile 0 to tile 2 in x and 1 in y is 3 tiles and one more for each of two wires."""
+    assert one_tree(np.array([(9.0, 1.0), (21.0, 11.0)])).tiled_length(10.0) == 50.0
+    assert one_tree(np.array([(9.0, 1.0), (21.0, 9.0)])).tiled_length(10.0) == 30.0
+    assert one_tree(np.array([(1.0, 1.0), (9.0, 9.0)])).tiled_length(10.0) == 0.0
+
+
 def test_length_of_a_routed_design(shared: Path) -> None:
-    """OpenROAD's gcd on Nangate45: half-perimeter 2666.2 um, detailed route 3067 um (its metrics)."""
+    """OpenROAD's gcd on Nangate45: half-perimeter 2666.2 um, global route 4649 um, detailed route 3067 um (metrics)."""
     pdk = load_pdk("nangate45")
+    library = read_lef(*pdk.lefs)
     design = read_def(shared / "openroad_runs" / "gcd_grt.def")
     design = replace(design, components=tuple(c for c in design.components if c.master != "TAPCELL_X1"))
-    netlist, placement = to_netlist(design, read_lef(*pdk.lefs))
+    netlist, placement = to_netlist(design, library)
     pins = pin_positions(netlist, placement)[netlist.net_pins]
     boxes = [np.ptp(pins[a:b], axis=0).sum() for a, b in pairwise(netlist.net_start)]
     assert sum(boxes) == pytest.approx(2666.2, rel=0.002)
-    assert steiner_trees(pins, netlist.net_start).net_length().sum() == pytest.approx(3067, rel=0.05)
+    trees = steiner_trees(pins, netlist.net_start)
+    assert trees.net_length().sum() == pytest.approx(3067, rel=0.05)
+    assert trees.tiled_length(router_tile(library)) == pytest.approx(4649, rel=0.1)
