@@ -20,12 +20,13 @@ from benchmarks.results import Figure, read_results, shared_data, write_figures
 from placer import env
 from placer.baselines.random_legal import random_legal
 from placer.cost import CostModel
+from placer.curve import Progress
 from placer.formats.plc import load_design
 from placer.netlist import Netlist, Placement
 from placer.policy import PolicyConfig
 from placer.ppo import TrainConfig, initial_state
 from placer.problem import Problem
-from placer.train import Progress, TrainResult, place, problem_for, settle, train
+from placer.train import TrainResult, place, problem_for, settle, train
 
 COMMAND = "python -m benchmarks.rl"
 
@@ -60,7 +61,7 @@ def steps_per_second(problem: Problem) -> float:
 
 def same(a: TrainResult, b: TrainResult) -> bool:
     """Whether two results are equal to the last bit."""
-    trees = [(r.params, r.curve_cost, r.curve_best, r.best and r.best.position) for r in (a, b)]
+    trees = [(r.params, r.curve.cost, r.curve.best, r.best and r.best.position) for r in (a, b)]
     first, second = (jax.tree.leaves(tree) for tree in trees)
     return all(np.array_equal(np.asarray(x), np.asarray(y)) for x, y in zip(first, second, strict=True))
 
@@ -99,10 +100,10 @@ def scratch(netlist: Netlist, initial: Placement, seed: int, seconds: float) -> 
         "untrained_proxy": model.evaluate(first).total(),
         "random_legal_proxy_with_the_same_soft_step": model.evaluate(random).total(),
         "best_in_training": result.best_cost,
-        "episodes": len(result.curve_cost) * config.episodes,
-        "curve_cost": result.curve_cost.round(5).tolist(),
-        "curve_best": result.curve_best.round(5).tolist(),
-        "curve_seconds": result.curve_seconds.round(1).tolist(),
+        "episodes": result.curve.updates * config.episodes,
+        "curve_cost": result.curve.cost.round(5).tolist(),
+        "curve_best": result.curve.best.round(5).tolist(),
+        "curve_seconds": result.curve.seconds.round(1).tolist(),
     }
 
 

@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 Status = Literal["kept", "rolled back", "failed"]
 
@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS metric (
   value REAL NOT NULL, tool TEXT NOT NULL, PRIMARY KEY (generation, seed, name));
 CREATE TABLE IF NOT EXISTS curve (
   generation INTEGER NOT NULL REFERENCES generation(number), step INTEGER NOT NULL, cost REAL NOT NULL,
-  PRIMARY KEY (generation, step));
+  best REAL, entropy REAL, kl REAL, PRIMARY KEY (generation, step));
 CREATE TABLE IF NOT EXISTS observation (
   generation INTEGER NOT NULL REFERENCES generation(number), name TEXT NOT NULL, value REAL NOT NULL,
   PRIMARY KEY (generation, name));
@@ -43,6 +43,16 @@ class Metric:
     tool: str  # the tool, with version, that gave it
 
 
+class CurvePoint(NamedTuple):
+    """One update of the placer's policy; what an archive of an older version did not keep is None."""
+
+    step: int
+    cost: float  # mean proxy cost of the update's episodes
+    best: float | None = None  # least so far
+    entropy: float | None = None  # nats per step
+    kl: float | None = None  # nats per step, of the policy before to that after
+
+
 @dataclass(frozen=True)
 class Generation:
     """One turn of the loop.
@@ -56,7 +66,7 @@ class Generation:
         verdict: what the gate said, with its numbers.
         decision: the next training budget, and why.
         stages: name of each stage to its folder, relative to the run folder.
-        metrics, curve: figures per seed; (step, cost) of the placer's learning.
+        metrics, curve: figures per seed; the placer's learning.
         observations: figures that depend on wall-clock time.
     """
 
@@ -69,7 +79,7 @@ class Generation:
     decision: Mapping[str, Any]
     stages: Mapping[str, str]
     metrics: Sequence[Metric] = ()
-    curve: Sequence[tuple[int, float]] = ()
+    curve: Sequence[CurvePoint] = ()
     observations: Mapping[str, float] | None = None
 
     def values(self, name: str) -> dict[int, float]:
@@ -90,6 +100,10 @@ class Archive:
         self.connection = sqlite3.connect(path)
         self.connection.execute("PRAGMA synchronous = FULL")
         self.connection.executescript(SCHEMA)
+        kept = {name for _, name, *_ in self.connection.execute("PRAGMA table_info(curve)")}
+        for column in CurvePoint._fields:
+            if column not in kept:  # an archive of an older version
+                self.connection.execute(f"ALTER TABLE curve ADD COLUMN {column} REAL")
 
     def close(self) -> None:
         """Close the file."""
@@ -109,7 +123,7 @@ class Archive:
                 "INSERT INTO metric VALUES (?, ?, ?, ?, ?)",
                 [(g.number, m.seed, m.name, m.value, m.tool) for m in g.metrics],
             )
-            db.executemany("INSERT INTO curve VALUES (?, ?, ?)", [(g.number, s, c) for s, c in g.curve])
+            db.executemany("INSERT INTO curve VALUES (?, ?, ?, ?, ?, ?)", [(g.number, *point) for point in g.curve])
             db.executemany(
                 "INSERT INTO observation VALUES (?, ?, ?)",
                 [(g.number, name, value) for name, value in (g.observations or {}).items()],
@@ -128,12 +142,13 @@ class Archive:
                     (number,),
                 )
             ]
-            curve = db.execute("SELECT step, cost FROM curve WHERE generation = ? ORDER BY step", (number,))
+            columns = ", ".join(CurvePoint._fields)
+            curve = db.execute(f"SELECT {columns} FROM curve WHERE generation = ? ORDER BY step", (number,))
             seen = db.execute("SELECT name, value FROM observation WHERE generation = ?", (number,))
             found.append(
                 Generation(
                     number, parent, status, json.loads(spec), budget, json.loads(verdict), json.loads(decision),
-                    json.loads(stages), metrics, curve.fetchall(), dict(seen.fetchall()),
+                    json.loads(stages), metrics, [CurvePoint(*row) for row in curve], dict(seen.fetchall()),
                 )
             )  # fmt: skip
         return found

@@ -63,7 +63,7 @@ def run_loop(root: Path, config: LoopConfig, generations: int, resume: bool, lis
 def _same(a: Generation, b: Generation) -> bool:
     def results(g: Generation) -> Generation:
         ordered = sorted(g.metrics, key=lambda m: (m.name, m.seed))
-        return replace(g, metrics=ordered, curve=[(step, cost) for step, cost in g.curve], observations=None)
+        return replace(g, metrics=ordered, curve=list(g.curve), observations=None)
 
     return results(a) == results(b)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from loop import stages
-from loop.archive import Generation, Metric
+from loop.archive import CurvePoint, Generation, Metric
 from loop.config import LoopConfig
 from loop.constitution import check
 from loop.economics import decide, estimate_price, kept_costs, mean_price, price_metrics
@@ -131,13 +131,13 @@ def _evaluate(
         },
     )
     metrics += [Metric(**m) for m in priced.result["metrics"]]
-    curve = [(int(s), float(c)) for s, c in trained.result["curve"]]
+    curve = [CurvePoint(*point) for point in trained.result["curve"]]
     verdict = _verdict(metrics, parent)
     best = metrics if verdict.keep or parent is None else parent.metrics
     price = mean_price(best)
     decided = turn.stage(
         "budget", {"train": trained, "price": price, "limits": asdict(config.limits), "seed": config.seed}, MODELS,
-        lambda _folder, _listener: decide(curve, price, config) | {"note": ""},
+        lambda _folder, _listener: decide([(p.step, p.cost) for p in curve], price, config) | {"note": ""},
     )  # fmt: skip
     return Generation(
         turn.number, parent.number if parent else None, "kept" if verdict.keep else "rolled back", asdict(spec),

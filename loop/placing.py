@@ -156,15 +156,14 @@ def _by_policy(
 ) -> tuple[Placement, dict[str, Any]]:
     """Train a policy on the netlist, then place with it; the curve, and why training ended."""
     from placer import train as learner
+    from placer.curve import Progress as TrainProgress
     from placer.ppo import TrainConfig
 
     seconds = None if effort.moves else effort.seconds
     config = TrainConfig(updates=effort.moves, seconds=seconds, halo=effort.halo)
 
-    def progress(p: learner.Progress) -> None:
-        note = f"{p.done:.0%}, update {p.update}, entropy {p.entropy:.2f}, KL {p.kl:.4f}, "
-        note += f"{p.episodes_per_s:.1f} episodes/s, {p.seconds_left:.0f} s left"
-        show(_table(p.seconds, None, p.cost, p.best, note))
+    def progress(p: TrainProgress) -> None:
+        show(_table(p.seconds, None, p.cost, p.best, f"{p.done:.0%}, {p}"))
 
     result = learner.train(netlist, initial, config, seed=effort.seed, out_dir=out, progress=progress)
     placed = learner.place(netlist, initial, result.params, effort.seed, config=config)
@@ -172,11 +171,9 @@ def _by_policy(
     found = [p for p in (placed, result.best) if p is not None and not violations(netlist, p, effort.halo)]
     details = {
         "training_ended": result.reason,
-        "updates": len(result.curve_step),
-        "episodes": len(result.curve_step) * config.episodes,
-        "curve_cost": result.curve_cost.tolist(),
-        "curve_best": result.curve_best.tolist(),
-        "curve_seconds": result.curve_seconds.tolist(),
+        "updates": result.curve.updates,
+        "episodes": result.curve.updates * config.episodes,
+        "curve": result.curve.as_dict(),
     }
     return min(found, key=lambda p: model.evaluate(p).total()), details
 

@@ -85,8 +85,8 @@ def pareto_front(points: Sequence[tuple[float, float]]) -> list[tuple[float, flo
 def learning_curve(generation: Generation) -> str:
     """The placer's training log, the fitted curve with its interval, and the next budget."""
     figure, (axis,) = _axes(4.6, 3.0)
-    steps, costs = zip(*generation.curve, strict=True)
-    axis.plot(steps, costs, ".", color="#4a6fa5", markersize=4, label="training log")
+    steps = [p.step for p in generation.curve]
+    axis.plot(steps, [p.cost for p in generation.curve], ".", color="#4a6fa5", markersize=4, label="training log")
     band = generation.decision.get("curve")
     if band:
         axis.plot(band["step"], band["mean"], color=INK, linewidth=1.4, label="fit")

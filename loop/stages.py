@@ -120,10 +120,11 @@ def train(
     from flax.serialization import msgpack_restore, to_bytes
 
     from placer import train as learner
+    from placer.curve import Progress
 
-    def progress(p: learner.Progress) -> None:
+    def progress(p: Progress) -> None:
         clock.note()
-        listener.advance(p.done, f"cost {p.cost:.4f}  best {p.best:.4f}  {p.episodes_per_s:.0f} episodes/s")
+        listener.advance(p.done, str(p))
 
     clock = Stopwatch(folder / "seconds.json")
     netlist, initial = _netlist(planned)
@@ -131,12 +132,14 @@ def train(
     settings = train_config(config, budget)
     result = learner.train(netlist, initial, settings, params, config.seed, folder, resume=True, progress=progress)
     (folder / POLICY).write_bytes(to_bytes(result.params))
+    curve = result.curve
+    columns = [column.tolist() for column in (curve.cost, curve.best, curve.entropy, curve.kl)]
     return {
-        "curve": [[int(s), float(c)] for s, c in zip(result.curve_step, result.curve_cost, strict=True)],
+        "curve": [[step, *row] for step, row in enumerate(zip(*columns, strict=True), 1)],
         "best": result.best_cost,
         "reason": result.reason,
         "seconds": clock.note(),
-        "note": f"cost {result.curve_cost[0]:.4f} to {result.curve_cost[-1]:.4f}; {result.reason}",
+        "note": f"cost {columns[0][0]:.4f} to {columns[0][-1]:.4f}; {result.reason}",
     }
 
 

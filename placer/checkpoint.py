@@ -1,79 +1,99 @@
-"""Training states on disk: written whole or not at all, and tied to the run that they belong to."""
+"""Training states on disk (orbax): written whole or not at all, and tied to the run that they belong to."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-from dataclasses import asdict, dataclass, fields
+import shutil
+from dataclasses import asdict, fields
 from pathlib import Path
+from types import TracebackType
 
 import jax
 import numpy as np
-from flax import serialization
+import orbax.checkpoint as ocp
 
-from placer.netlist import FloatArray, InputError
+from placer.curve import Curve
+from placer.netlist import InputError
+from placer.policy import Params
 from placer.ppo import TrainConfig, TrainState
 from placer.problem import Problem
 
+KEPT = 2
+"""Checkpoints that are kept: the last one, and one to fall back on."""
+
 
 class CheckpointError(InputError):
-    """A checkpoint cannot be used; the message names the file and says what to do."""
+    """A checkpoint cannot be used; the message names its folder and says what to do."""
 
 
-@dataclass(frozen=True)
-class Curve:
-    """What the updates so far gave; U updates."""
-
-    cost: FloatArray  # [U] mean cost of an update's episodes
-    best: FloatArray  # [U] least cost so far
-    seconds: FloatArray  # [U] of work until then
-
-
-def fingerprint(problem: Problem, config: TrainConfig, seed: int) -> str:
-    """Identifies a run: netlist, configuration and seed."""
+def fingerprint(problem: Problem, config: TrainConfig, seed: int, params: Params | None = None) -> str:
+    """Identifies a run: netlist, configuration, seed, and the parameters that it starts from."""
     digest = hashlib.sha256(repr((asdict(config), seed)).encode())
-    for leaf in jax.tree.leaves(problem):
+    for leaf in jax.tree.leaves((problem, params)):
         digest.update(np.asarray(leaf).tobytes())
     return digest.hexdigest()
 
 
-def write_checkpoint(path: Path, run: str, state: TrainState, curve: Curve) -> None:
-    """Save a run's state and curve; an interrupted write leaves the old file."""
-    tree = {
-        "run": np.frombuffer(run.encode(), np.uint8),
-        "state": {f.name: serialization.to_state_dict(getattr(state, f.name)) for f in fields(state)},
-        "cost": curve.cost,
-        "best": curve.best,
-        "seconds": curve.seconds,
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(serialization.msgpack_serialize(jax.tree.map(np.asarray, tree)))
-    os.replace(partial, path)
-
-
-def read_checkpoint(path: Path, run: str, like: TrainState) -> tuple[TrainState, Curve]:
-    """Load a run's state and curve.
+class Checkpoints:
+    """The checkpoints of one run, in one folder; step numbers are those of updates.
 
     Args:
-        path: of the checkpoint.
-        run: fingerprint that it must bear.
-        like: a state of the same shapes.
-
-    Raises:
-        CheckpointError: the file is damaged or belongs to another run.
+        folder: it is made; one that holds checkpoints is emptied unless the run is resumed.
+        run: fingerprint.
+        resume: keep what is there.
     """
-    try:
-        tree = serialization.msgpack_restore(path.read_bytes())
-        found = bytes(tree["run"]).decode()
-        parts = {
-            f.name: serialization.from_state_dict(getattr(like, f.name), tree["state"][f.name]) for f in fields(like)
-        }
-        curve = Curve(*(np.array(tree[f.name]) for f in fields(Curve)))
-    except OSError as error:
-        raise CheckpointError(f"{path}: {error.strerror}") from error
-    except Exception as error:
-        raise CheckpointError(f"{path}: not a checkpoint of this version; remove it to train anew") from error
-    if found != run:
-        raise CheckpointError(f"{path}: of another netlist, configuration or seed; remove it to train anew")
-    return jax.tree.map(jax.numpy.asarray, TrainState(**parts)), curve
+
+    def __init__(self, folder: Path, run: str, resume: bool) -> None:
+        self._folder, self._run = folder.resolve(), run
+        if not resume:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        options = ocp.CheckpointManagerOptions(
+            max_to_keep=KEPT, enable_async_checkpointing=False, cleanup_tmp_directories=True
+        )
+        self._manager = ocp.CheckpointManager(self._folder, options=options, item_names=("state", "run"))
+
+    def __enter__(self) -> Checkpoints:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._manager.close()
+
+    def save(self, state: TrainState, curve: Curve) -> None:
+        """Write a state and its curve; an interrupted write leaves the older ones."""
+        run = ocp.args.JsonSave({"fingerprint": self._run, "curve": curve.as_dict()})
+        self._manager.save(curve.updates, args=ocp.args.Composite(state=ocp.args.StandardSave(state), run=run))
+
+    def latest(self, like: TrainState) -> tuple[TrainState, Curve] | None:
+        """The last state and its curve; None where there is none.
+
+        Args:
+            like: a state of the same shapes.
+
+        Raises:
+            CheckpointError: the checkpoint is damaged or belongs to another run.
+        """
+        step = self._manager.latest_step()
+        if step is None:
+            return None
+        path = self._folder / str(step)
+        try:
+            found = self._manager.restore(step, args=ocp.args.Composite(run=ocp.args.JsonRestore()))["run"]
+            same = found["fingerprint"] == self._run
+            curve = Curve(**{f.name: np.array(found["curve"][f.name], np.float64) for f in fields(Curve)})
+        except Exception as error:
+            raise CheckpointError(f"{path}: {_DAMAGED}") from error
+        if not same:
+            raise CheckpointError(
+                f"{path}: of another netlist, configuration, seed or parent; remove {self._folder} to train anew"
+            )
+        target = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
+        try:
+            args = ocp.args.Composite(state=ocp.args.StandardRestore(target))
+            return self._manager.restore(step, args=args)["state"], curve
+        except Exception as error:
+            raise CheckpointError(f"{path}: {_DAMAGED}") from error
+
+
+_DAMAGED = "not a whole checkpoint of this version; remove it to go on from the one before, or anew if it is the only"

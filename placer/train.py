@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,41 +15,19 @@ import jax.numpy as jnp
 import numpy as np
 
 from placer import env
-from placer.checkpoint import Curve, fingerprint, read_checkpoint, write_checkpoint
-from placer.netlist import FloatArray, IntArray, Netlist, NodeKind, Placement
+from placer.checkpoint import Checkpoints, fingerprint
+from placer.curve import Curve, Progress, ended, progress_of, spent
+from placer.event_log import EventLog
+from placer.netlist import Netlist, NodeKind, Placement
 from placer.policy import Params
-from placer.ppo import Metrics, TrainConfig, initial_state, play, update
+from placer.ppo import TrainConfig, initial_state, play, update
 from placer.problem import Problem, problem_of
 
-CHECKPOINT = "checkpoint.msgpack"
+CHECKPOINTS, EVENTS = "checkpoints", "tensorboard"
+"""Folders of a run's training states and of its TensorBoard log."""
 
 FINAL_SOFT_FACTOR = 8
 """The final placement's soft macros get this many times the iterations that an episode's get in training."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What a callback hears after each update.
-
-    Attributes:
-        update: updates done.
-        done: part of the budget that is spent, 0 to 1.
-        cost, best: mean cost of the update's episodes, and the least cost so far.
-        entropy, kl: nats per step.
-        seconds: of work so far.
-        episodes_per_s: so far.
-        seconds_left: until the budget is spent, at that rate.
-    """
-
-    update: int
-    done: float
-    cost: float
-    best: float
-    entropy: float
-    kl: float
-    seconds: float
-    episodes_per_s: float
-    seconds_left: float
 
 
 @dataclass(frozen=True)
@@ -57,20 +36,14 @@ class TrainResult:
 
     Attributes:
         params: of the network.
-        curve_step: number of each update, from 1.
-        curve_cost: mean proxy cost of its episodes.
-        curve_best: least proxy cost so far.
-        curve_seconds: of work until then.
+        curve: what each update gave.
         best: the best placement met in training, legal; None when no update was made.
         best_cost: its proxy cost; infinite then.
         reason: why training ended, a sentence.
     """
 
     params: Params
-    curve_step: IntArray  # [U]
-    curve_cost: FloatArray  # [U]
-    curve_best: FloatArray  # [U]
-    curve_seconds: FloatArray  # [U]
+    curve: Curve
     best: Placement | None
     best_cost: float
     reason: str
@@ -94,9 +67,9 @@ def train(
         config: budget and the rest.
         params: of a parent policy to start from (same ``config.policy``).
         seed: of everything random.
-        out_dir: where ``checkpoint.msgpack`` goes, at intervals and at the end; None writes nothing.
-        resume: continue from the checkpoint in ``out_dir`` if there is one; the result equals that of an undisturbed
-            run.
+        out_dir: where ``checkpoints/`` (at intervals and at the end) and ``tensorboard/`` go; None writes nothing.
+        resume: continue from the last checkpoint in ``out_dir`` if there is one; with a budget of updates the result
+            equals that of an undisturbed run, bit for bit on one machine.
         progress: called after each update.
 
     Raises:
@@ -105,61 +78,30 @@ def train(
     """
     problem = problem_for(netlist, initial, config)
     state = initial_state(problem, config, seed, params)
-    curve = Curve(np.zeros(0), np.zeros(0), np.zeros(0))
-    run = fingerprint(problem, config, seed)
-    path = out_dir / CHECKPOINT if out_dir else None
-    if resume and path and path.exists():
-        state, curve = read_checkpoint(path, run, state)
-    key = jax.random.key(seed)
-    began = time.monotonic() - _last(curve.seconds)
-    reason = ended(curve, config)
-    while reason is None:
-        state, metrics = _update(state, problem, key, config.compiled, spent(curve, config))
-        row = (float(metrics.cost), float(state.best_cost), time.monotonic() - began)
-        curve = Curve(
-            *(np.append(old, new) for old, new in zip((curve.cost, curve.best, curve.seconds), row, strict=True))
-        )
+    curve = Curve.empty()
+    with ExitStack() as files:
+        checkpoints, log = None, None
+        if out_dir:
+            run = fingerprint(problem, config, seed, params)
+            checkpoints = files.enter_context(Checkpoints(out_dir / CHECKPOINTS, run, resume))
+            state, curve = checkpoints.latest(state) or (state, curve)
+            log = files.enter_context(EventLog(out_dir / EVENTS, curve, config.episodes))
+        key = jax.random.key(seed)
+        began = time.monotonic() - curve.elapsed
         reason = ended(curve, config)
-        if path and (reason is not None or len(curve.cost) % config.checkpoint_updates == 0):
-            write_checkpoint(path, run, state, curve)
-        if progress:
-            progress(_progress(metrics, curve, config))
+        while reason is None:
+            state, metrics = _update(state, problem, key, config.compiled, spent(curve, config))
+            curve = curve.extended(metrics, float(state.best_cost), time.monotonic() - began)
+            reason = ended(curve, config)
+            if log:
+                log.add(curve, curve.updates)
+            if checkpoints and (reason is not None or curve.updates % config.checkpoint_updates == 0):
+                checkpoints.save(state, curve)
+            if progress:
+                progress(progress_of(curve, config))
     cost = float(state.best_cost)
     best = _placement(netlist, initial, state.best_position, state.best_orientation) if np.isfinite(cost) else None
-    steps = np.arange(1, len(curve.cost) + 1, dtype=np.int32)
-    return TrainResult(state.params, steps, curve.cost, curve.best, curve.seconds, best, cost, reason)
-
-
-def _last(values: FloatArray) -> float:
-    return float(values[-1]) if len(values) else 0.0
-
-
-def spent(curve: Curve, config: TrainConfig) -> float:
-    """Part of the budget that is spent, 0 to 1: of the updates or of the seconds, whichever is nearer to its end."""
-    parts = [0.0]
-    if config.updates is not None:
-        parts.append(len(curve.cost) / max(1, config.updates))
-    if config.seconds is not None:
-        parts.append(_last(curve.seconds) / config.seconds)
-    return min(1.0, max(parts))
-
-
-def ended(curve: Curve, config: TrainConfig) -> str | None:
-    """Why training is over, or None when it is not."""
-    done, window = len(curve.cost), config.plateau_updates
-    if config.updates is not None and done >= config.updates:
-        return f"the budget of {config.updates} updates is spent"
-    if config.seconds is not None and _last(curve.seconds) >= config.seconds:
-        return f"the budget of {config.seconds:g} s is spent after {done} updates"
-    if window and done >= 2 * window:
-        late, early = curve.cost[-window:].mean(), curve.cost[-2 * window : -window].mean()
-        gain = (early - late) / abs(early)
-        if gain < config.plateau_gain and curve.best[-1] >= curve.best[-window - 1]:
-            return (
-                f"plateau after {done} updates: over the last {window} the mean cost improved by {gain:.2%} "
-                f"(least worth going on: {config.plateau_gain:.2%}) and no better placement was found"
-            )
-    return None
+    return TrainResult(state.params, curve, best, cost, reason)
 
 
 def place(
@@ -235,18 +177,3 @@ def _placement(netlist: Netlist, initial: Placement, position: jax.Array, orient
     moved = np.where(still[:, None], initial.position, np.asarray(position, np.float64))
     turned = np.where(still, initial.orientation, np.asarray(orientation)).astype(np.int8)
     return Placement(moved, turned)
-
-
-def _progress(metrics: Metrics, curve: Curve, config: TrainConfig) -> Progress:
-    done, seconds = spent(curve, config), _last(curve.seconds)
-    return Progress(
-        update=len(curve.cost),
-        done=done,
-        cost=_last(curve.cost),
-        best=_last(curve.best),
-        entropy=float(metrics.entropy),
-        kl=float(metrics.kl),
-        seconds=seconds,
-        episodes_per_s=config.episodes * len(curve.cost) / seconds,
-        seconds_left=seconds * (1 / done - 1),
-    )

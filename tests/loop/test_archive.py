@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from loop.archive import Archive, Generation, Metric
+from loop.archive import Archive, CurvePoint, Generation, Metric
 
 
 def generation(number: int = 0, **changes: object) -> Generation:
@@ -16,7 +16,8 @@ def generation(number: int = 0, **changes: object) -> Generation:
         number=number, parent=number - 1 if number else None, status="kept", spec={"rows": 4}, budget=10,
         verdict={"reason": "first"}, decision={"steps": 12}, stages={"synth": "gen-000/synth"},
         metrics=[Metric(1, "finish__power__total", 0.1, "sta 2"), Metric(2, "finish__power__total", 0.3, "sta 2")],
-        curve=[(0, 1.5), (1, 1.25)], observations={"rl__seconds": 3.5},
+        curve=[CurvePoint(1, 1.5, 1.4, 3.0, 0.1), CurvePoint(2, 1.25, 1.2, 2.5, 0.01)],
+        observations={"rl__seconds": 3.5},
     )  # fmt: skip
     return replace(base, **changes)  # type: ignore[arg-type]
 
@@ -49,5 +50,19 @@ def test_the_digest_covers_results_and_not_observations(tmp_path: Path) -> None:
         return archive.digest()
 
     assert digest("a") == digest("b", observations={"rl__seconds": 99.0})
-    assert digest("a2") != digest("c", curve=[(0, 1.5), (1, 1.26)])
+    assert digest("a2") != digest("c", curve=[CurvePoint(1, 1.5), CurvePoint(2, 1.26)])
     assert digest("a3") != digest("d", status="failed")
+
+
+def test_an_archive_that_kept_only_costs_is_read_and_written_on(tmp_path: Path) -> None:
+    path = tmp_path / "old.sqlite"
+    with sqlite3.connect(path) as old:
+        old.execute("CREATE TABLE curve (generation INTEGER NOT NULL, step INTEGER NOT NULL, cost REAL NOT NULL)")
+        old.execute("INSERT INTO curve VALUES (0, 1, 1.5)")
+    old.close()
+    archive = Archive(path)
+    archive.add(generation(0, curve=[]))
+    archive.add(generation(1))
+    first, second = archive.generations()
+    assert first.curve == [CurvePoint(1, 1.5, None, None, None)]
+    assert second.curve == generation().curve

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from rich.console import Console
 from loop.placing import Effort, place_netlist
 from placer import train as learner
 from placer.baselines.random_legal import random_legal
+from placer.curve import Curve, progress_of
 from placer.netlist import Netlist, Placement
 from placer.ppo import TrainConfig
 
@@ -38,10 +40,10 @@ def test_rl_budgets_progress_and_curve(
 
     def train(netlist: Netlist, initial: Placement, config: TrainConfig, **rest: Any) -> learner.TrainResult:
         asked.append(config)
-        rest["progress"](learner.Progress(2, 0.5, 0.8, 0.7, 3.0, 0.01, 4.0, 8.0, 4.0))
-        curve = np.array([0.9, 0.8])
+        curve = Curve(*(np.array([0.9, 0.8]) for _ in fields(Curve)))
+        rest["progress"](progress_of(curve, config))
         best = random_legal(netlist, initial, 1, 0.0)
-        return learner.TrainResult({}, np.array([1, 2], np.int32), curve, curve, curve, best, 0.8, "a plateau")
+        return learner.TrainResult({}, curve, best, 0.8, "a plateau")
 
     monkeypatch.setattr(learner, "train", train)
     monkeypatch.setattr(
@@ -53,5 +55,5 @@ def test_rl_budgets_progress_and_curve(
     assert (asked[0].updates, asked[0].seconds) == (updates, seconds)
     written = json.loads((tmp_path / "out" / "result.json").read_text())
     assert written["training_ended"] == "a plateau"
-    assert written["curve_cost"] == [0.9, 0.8]
+    assert written["curve"]["cost"] == [0.9, 0.8]
     assert written["episodes"] == 2 * asked[0].episodes

@@ -1,22 +1,16 @@
-"""Learning nears an optimum known by enumeration, but not from shuffled rewards; resume is exact."""
+"""Learning nears an optimum known by enumeration, but not from shuffled rewards."""
 
 from __future__ import annotations
-
-from dataclasses import replace
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
 from placer import env
-from placer.checkpoint import CheckpointError, Curve
-from placer.legality import is_legal
 from placer.netlist import Canvas, Netlist, Placement
 from placer.policy import PolicyConfig
 from placer.ppo import TrainConfig, initial_state, update
-from placer.train import CHECKPOINT, Progress, ended, problem_for, train
+from placer.train import problem_for
 
 POLICY = PolicyConfig(
     grid=8, node_dim=8, layers=1, edge_layers=(), hidden=24, deconv=(8, 8), map_channels=8, value=(16,)
@@ -96,63 +90,3 @@ def test_reaches_the_optimum_and_not_from_shuffled_rewards() -> None:
     optimum, average = every[0], every.mean()
     assert final[False] < optimum + 0.1 * (average - optimum)  # a policy's mean, entropy bonus and all
     assert final[True] > optimum + 0.4 * (average - optimum)
-
-
-SHORT = replace(CONFIG, updates=4, episodes=4, epochs=2, checkpoint_updates=2)
-
-
-def test_resume_equals_an_undisturbed_run_bit_for_bit(tmp_path: Path) -> None:
-    netlist, initial = design()
-    heard: list[Progress] = []
-    whole = train(netlist, initial, SHORT, seed=3, progress=heard.append)
-    assert [p.update for p in heard] == [1, 2, 3, 4]
-    assert [p.done for p in heard] == [0.25, 0.5, 0.75, 1.0]
-    assert whole.reason == "the budget of 4 updates is spent"
-
-    class Killed(Exception):
-        pass
-
-    def kill(progress: Progress) -> None:
-        if progress.update == 3:
-            raise Killed
-
-    with pytest.raises(Killed):
-        train(netlist, initial, SHORT, seed=3, out_dir=tmp_path, progress=kill)
-    resumed = train(netlist, initial, SHORT, seed=3, out_dir=tmp_path, resume=True)
-    for a, b in zip(jax.tree.leaves(whole.params), jax.tree.leaves(resumed.params), strict=True):
-        np.testing.assert_array_equal(a, b)
-    np.testing.assert_array_equal(whole.curve_cost, resumed.curve_cost)
-    assert whole.best is not None
-    assert resumed.best is not None
-    np.testing.assert_array_equal(whole.best.position, resumed.best.position)
-    assert is_legal(netlist, whole.best)
-
-    with pytest.raises(CheckpointError, match="another netlist"):
-        train(netlist, initial, SHORT, seed=4, out_dir=tmp_path, resume=True)
-    (tmp_path / CHECKPOINT).write_bytes(b"garbage")
-    with pytest.raises(CheckpointError, match="remove it"):
-        train(netlist, initial, SHORT, seed=3, out_dir=tmp_path, resume=True)
-
-
-def test_a_budget_in_seconds_ends_training_and_counts_what_was_spent_before(tmp_path: Path) -> None:
-    netlist, initial = design()
-    timed = replace(SHORT, updates=None, seconds=1e-3)
-    heard: list[Progress] = []
-    first = train(netlist, initial, timed, out_dir=tmp_path, progress=heard.append)
-    assert len(first.curve_cost) == 1
-    assert first.reason == "the budget of 0.001 s is spent after 1 updates"
-    assert heard[-1].done == 1.0
-    assert heard[-1].seconds_left == 0.0
-    again = train(netlist, initial, timed, out_dir=tmp_path, resume=True)
-    np.testing.assert_array_equal(again.curve_seconds, first.curve_seconds)
-
-
-def test_a_plateau_ends_training_and_says_why() -> None:
-    curve = Curve(np.array([3.0, 2.0, 1.01, 1.0, 1.0, 1.0]), np.array([2.0, 1.0, 0.9, 0.9, 0.9, 0.9]), np.arange(6.0))
-    config = replace(SHORT, updates=100, plateau_updates=2, plateau_gain=0.01)
-    reason = ended(curve, config)
-    assert reason is not None
-    assert reason.startswith("plateau after 6 updates: over the last 2 the mean cost improved by 0.50%")
-    assert ended(Curve(curve.cost[:4], curve.best[:4], curve.seconds[:4]), config) is None
-    better = Curve(curve.cost, np.array([2.0, 1.0, 0.9, 0.9, 0.9, 0.8]), curve.seconds)
-    assert ended(better, config) is None
