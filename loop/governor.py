@@ -54,7 +54,7 @@ def propose(
 
     Where all its neighbours have been tried, those of its ancestors follow. None: nothing is left to try.
     """
-    tried = [dict(g.spec) for g in archive]
+    tried = [asdict(AcceleratorSpec(**g.spec)) for g in archive]
     for parent in _kept(archive):
         here = AcceleratorSpec(**parent.spec)
         fresh = [s for s in neighbours(here) if asdict(s) not in tried and allows(s, budget, limits)]

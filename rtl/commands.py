@@ -26,11 +26,12 @@ class CommandRegister(IntEnum):
 
 
 class Op(IntEnum):
-    """The lowest two bits of a command."""
+    """What a command does; its lowest two bits are in the command."""
 
     LOAD = 1
     STORE = 2
     RUN = 3
+    VECTOR = 4  # for the vector unit (rtl.vector), with the space of the results
 
 
 class Fault(IntEnum):
@@ -65,7 +66,7 @@ class Command(NamedTuple):
     @property
     def word(self) -> int:
         """What is written to the register COMMAND."""
-        return self.op | self.space << 2 | self.wait << 4
+        return self.op & 3 | self.space << 2 | self.wait << 4
 
 
 Writes = list[tuple[int, int]]
@@ -80,7 +81,7 @@ def register_writes(commands: Iterable[Command]) -> Iterator[Writes]:
             if held[i] != value:
                 held[i] = value
                 writes.append((CommandRegister.FIRST_ARG + i, value))
-        if held[ARGS] != command.tiles:
+        if held[ARGS] != command.tiles and command.op != Op.VECTOR:
             held[ARGS] = command.tiles
             writes.append((CommandRegister.TILES, command.tiles))
         writes.append((CommandRegister.COMMAND, command.word))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 from pyverilog.vparser.parser import ParseError, VerilogParser
 
-from rtl.spec import AcceleratorSpec
+from rtl.spec import OPTIONS, AcceleratorSpec
 from rtl.sram import SramShape, sram_model
 
 TOP = "accelerator"
@@ -93,7 +93,8 @@ def elaborate(spec: AcceleratorSpec, out_dir: str | Path, sources: str | Path = 
         spec: what to build.
         out_dir: folder for the files; it is made. Files there of the same name are replaced.
         sources: folder of the parameterised Verilog files, each with one module of the file's name; those of a
-            dataflow, a format of operands or an edge lie in a folder of its name.
+            dataflow, a format of operands, an edge or an option lie in a folder of its name. What stands in another
+            file for an option alone lies between `` `ifdef VECTOR`` and `` `endif``, and is not in the text without it.
 
     Raises:
         RtlError: a source does not parse.
@@ -102,9 +103,10 @@ def elaborate(spec: AcceleratorSpec, out_dir: str | Path, sources: str | Path = 
     out.mkdir(parents=True, exist_ok=True)
     shape = SramShape(spec.words_per_bank, spec.bus_bits)
     values = parameters(spec)
-    folders = [Path(sources) / name for name in ("", spec.dataflow, spec.operands, spec.edge)]
-    paths = sorted((path for folder in folders for path in folder.glob("*.v")), key=lambda path: path.name)
-    texts = {path.name: path.read_text() for path in paths}
+    options = [name for name in OPTIONS if getattr(spec, name)]
+    names = ["", spec.dataflow, spec.operands, spec.edge, *options, *(f"{name}/{spec.operands}" for name in options)]
+    paths = sorted((path for name in names for path in (Path(sources) / name).glob("*.v")), key=lambda path: path.name)
+    texts = {path.name: _resolved(path.read_text(), {name.upper() for name in options}) for path in paths}
     texts["sram_bank.v"] = _bank(shape)
     texts[f"{TOP}.v"] = _top(values, spec)
     texts[f"{shape.module}.v"] = sram_model(shape)
@@ -133,6 +135,22 @@ def check_syntax(paths: Sequence[Path]) -> None:
 def _parser() -> VerilogParser:
     with tempfile.TemporaryDirectory() as tables:  # of the parser generator: about a second to make
         return VerilogParser(outputdir=tables, debug=False)
+
+
+def _resolved(text: str, defined: Collection[str]) -> str:
+    """The text with its `ifdef, `else and `endif lines, which do not nest, carried out."""
+    kept, keeps = [], True
+    for line in text.splitlines(keepends=True):
+        directive, _, name = line.strip().partition(" ")
+        if directive == "`ifdef":
+            keeps = name in defined
+        elif directive == "`else":
+            keeps = not keeps
+        elif directive == "`endif":
+            keeps = True
+        elif keeps:
+            kept.append(line)
+    return "".join(kept)
 
 
 def _write(path: Path, text: str) -> Path:

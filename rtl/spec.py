@@ -18,6 +18,7 @@ EDGES = ("bus", "axi4", "dma")
 MAX_TILES = 16
 DMA_WORDS = (8, 16, 32, 64, 128, 256)
 CHOICES = {"dataflow": DATAFLOWS, "operands": tuple(OPERAND_BITS), "edge": EDGES}
+OPTIONS = ("vector", "transpose")
 TABLE = "accelerator"
 
 
@@ -47,6 +48,8 @@ class AcceleratorSpec:
             commands in a queue, which a DMA engine carries out between an external memory and one or several tiles.
         tiles: arrays with banks of their own, each as above; more than one only behind a DMA engine.
         dma_words: words that the DMA engine may have asked for and not yet handed on.
+        vector: beside the DMA engine there is a vector unit, for what is not a matrix product.
+        transpose: the DMA engine can load a matrix as its transpose.
     """
 
     rows: int = 4
@@ -62,6 +65,8 @@ class AcceleratorSpec:
     edge: str = "bus"
     tiles: int = 1
     dma_words: int = 16
+    vector: bool = False
+    transpose: bool = False
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -73,6 +78,13 @@ class AcceleratorSpec:
                 if isinstance(value, bool) or not isinstance(value, int | float):
                     raise SpecError(f"clock_ns is {value!r}: give a number of nanoseconds, as 2.0")
                 object.__setattr__(self, "clock_ns", float(value))
+            elif field.name in OPTIONS:
+                if not isinstance(value, bool):
+                    raise SpecError(f"{field.name} is {value!r}: give true or false")
+                if value and self.edge != "dma":
+                    raise SpecError(
+                        f'{field.name} is true with edge = "{self.edge}": give edge = "dma", or leave it out'
+                    )
             elif isinstance(value, bool) or not isinstance(value, int):
                 raise SpecError(f"{field.name} is {value!r}: give a whole number")
         if not 0.1 <= self.clock_ns <= 1000.0:
@@ -156,9 +168,14 @@ class AcceleratorSpec:
         return self.result_banks // self.result_lanes * self.words_per_bank
 
     @property
+    def table_banks(self) -> int:
+        """SRAM macros of the vector unit's tables: one for each result that a word holds."""
+        return self.results_per_word * self.vector
+
+    @property
     def macros(self) -> int:
         """The number of SRAM macros."""
-        return self.tiles * (self.act_banks + self.weight_banks + self.result_banks)
+        return self.tiles * (self.act_banks + self.weight_banks + self.result_banks) + self.table_banks
 
     @property
     def pes(self) -> int:
@@ -185,7 +202,8 @@ class AcceleratorSpec:
 
     def to_toml(self) -> str:
         """The spec as TOML text that ``from_toml`` reads back to an equal spec."""
-        return f"[{TABLE}]\n" + "".join(f"{name} = {value!r}\n" for name, value in asdict(self).items())
+        values = {name: str(value).lower() if name in OPTIONS else repr(value) for name, value in asdict(self).items()}
+        return f"[{TABLE}]\n" + "".join(f"{name} = {value}\n" for name, value in values.items())
 
     @classmethod
     def from_toml(cls, path: str | Path) -> AcceleratorSpec:

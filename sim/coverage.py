@@ -15,6 +15,7 @@ import numpy as np
 from rtl import AcceleratorSpec
 from rtl.commands import Fault
 from rtl.memory_map import ErrorCode, MemoryMap, Space
+from rtl.vector import Limit, Reduce, Source, Steps
 from sim.cycle_model import cycle_breakdown, vectors
 from sim.golden import ResultArray
 from sim.plan import Plan
@@ -29,6 +30,8 @@ AXI_CHANNELS = ("AW", "W", "B", "AR", "R")
 RESETS = ("while checking", "while streaming", "while emptying")
 ROUNDS = ("1", "2", "3+")
 LATENCIES = ("at once", "near", "far")
+ENUMERATED = {"multiply": Source, "add": Source, "limit": Limit, "reduce": Reduce}
+CHOSEN = ("negate", "limit_by_second", "table", "narrow", "per_row")
 INTERVALS = ("a word in each cycle", "in 2", "in 3+")
 
 
@@ -88,6 +91,12 @@ def _system_bins(spec: AcceleratorSpec) -> frozenset[Bin]:
         "bus": (f"{kind} registers while {state}" for kind, state in product(("read", "write"), STATES)),
         "bus waits for": ("registers",),
     }
+    if spec.vector:
+        points["reset"] = ("in a program", "in a pass")
+        points |= {f"step {name}": (value.name for value in kind) for name, kind in ENUMERATED.items()}
+        points |= {f"step {name}": ("True", "False") for name in CHOSEN}
+        points["operands of a pass"] = "12"
+        points["words of a pass"] = ("a part of a chunk", "one chunk", "some", "rows across chunks")
     return frozenset((point, value) for point, values in points.items() for value in values)
 
 
@@ -162,6 +171,19 @@ class Coverage:
         if memory:
             latency = LATENCIES[(memory.latency > 2) + (memory.latency > 20)]
             self.hit("memory", f"{latency}, {INTERVALS[min(memory.interval, 3) - 1]}")
+
+    def steps(self, steps: Steps, rows: int, columns: int) -> None:
+        """A pass of the vector unit ran."""
+        for name in ENUMERATED:
+            self.hit(f"step {name}", getattr(steps, name).name)
+        for name in CHOSEN:
+            self.hit(f"step {name}", str(getattr(steps, name)))
+        self.hit("operands of a pass", str(1 + steps.two))
+        words, chunk = -(-columns // self._spec.results_per_word), self._spec.dma_words
+        if rows * words <= chunk:
+            self.hit("words of a pass", "one chunk" if rows * words == chunk else "a part of a chunk")
+        else:
+            self.hit("words of a pass", "rows across chunks" if chunk % words else "some")
 
     def reset(self, m: int, k: int, n: int, after: int) -> None:
         """A reset came so many cycles after the start of a product."""

@@ -11,6 +11,8 @@ in which the host's first write is taken; the host writes a register in each cyc
                         where that is longer; ends latency + 1 cycles after that
     STORE of n words    the first is offered to the memory 6 cycles after it begins, the last interval * (n - 1) later
     RUN                 9 cycles; the tiles have then begun, and are done one cycle after their product's cycles
+    VECTOR              the vector unit's passes and tables ask from the cycle after they begin on (sim.vector has the
+                        rest); what it is set to is there at once
 
 The memory may still be busy with the last request of the transfer before. A RUN waits for its tiles, and so do
 transfers that say so. Not in the model: a bank that both a tile and the engine want at once; ``sim.plan`` avoids it.
@@ -23,7 +25,9 @@ from dataclasses import dataclass
 
 from rtl import AcceleratorSpec
 from rtl.commands import QUEUE, Command, Op, register_writes
+from rtl.vector import sets
 from sim.cycle_model import cycles
+from sim.vector import pass_cycles
 
 
 @dataclass(frozen=True)
@@ -55,11 +59,13 @@ class ProgramCycles:
     Attributes:
         total: what the register CYCLES shows: from the first command in the queue until nothing is left to do.
         transfer: cycles in which the engine moves words, or waits for the memory to do so.
+        vector: cycles of the vector unit's passes.
         tile: for each tile the cycles in which it works on products.
     """
 
     total: int
     transfer: int
+    vector: int
     tile: tuple[int, ...]
 
 
@@ -71,7 +77,7 @@ def program_cycles(spec: AcceleratorSpec, memory: Memory, commands: Iterable[Com
     taken: list[int] = []  # of each command: the cycle in which it leaves the queue
     end = -1
     memory_free = 0
-    transfer = 0
+    transfer = vector = 0
     tiles = range(spec.tiles)
     idle = [0] * spec.tiles  # the first cycle in which a tile has nothing to do
     worked = [0] * spec.tiles
@@ -97,6 +103,13 @@ def program_cycles(spec: AcceleratorSpec, memory: Memory, commands: Iterable[Com
             for tile in chosen:
                 idle[tile] = end + 1 + products[size]
                 worked[tile] += products[size]
+        elif command.op == Op.VECTOR:
+            end = begin
+            if not sets(command):
+                asked = max(begin + 1, memory_free)
+                cost = pass_cycles(spec, latency, interval, command)
+                end, memory_free = asked + cost.end, asked + cost.memory_free
+            vector += end - begin
         else:
             last = args[2] * args[3] - 1
             if command.op == Op.LOAD:
@@ -111,4 +124,4 @@ def program_cycles(spec: AcceleratorSpec, memory: Memory, commands: Iterable[Com
                 end = max(begin + 6, memory_free) + interval * last
                 memory_free = end + interval
             transfer += end - begin
-    return ProgramCycles(max(end + 1, *idle) - first, transfer, tuple(worked))
+    return ProgramCycles(max(end + 1, *idle) - first, transfer, vector, tuple(worked))

@@ -52,12 +52,19 @@ class Unit:
         result: its output port, float32.
         bits: width of its operands: 16 (bfloat16) or 32 (float32).
         model: the bit-exact model on two float32 arrays.
+        folder: where it lies among the Verilog sources.
     """
 
     module: str
     result: str
     bits: int
     model: Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]]
+    folder: str = "bfloat16"
+
+    @property
+    def source(self) -> Path:
+        """Its Verilog file."""
+        return SOURCES / self.folder / f"{self.module}.v"
 
     def expected(self, a: UintArray, b: UintArray) -> NDArray[np.uint32]:
         """The results' bits that the model gives for operands' bits a [P] and b [P]; every NaN is QUIET_NAN."""
@@ -120,7 +127,8 @@ class Unit:
 
 MULTIPLIER = Unit("bf16_multiplier", "product", 16, np.multiply)
 ADDER = Unit("fp32_adder", "sum", 32, np.add)
-UNITS = (MULTIPLIER, ADDER)
+WIDE_MULTIPLIER = Unit("fp32_multiplier", "product", 32, np.multiply, "vector/bfloat16")
+UNITS = (MULTIPLIER, ADDER, WIDE_MULTIPLIER)
 
 
 class CompiledUnit:
@@ -139,7 +147,7 @@ class CompiledUnit:
         self.unit = unit
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        sources = [source or SOURCES / "bfloat16" / f"{unit.module}.v"]
+        sources = [source or unit.source]
         self.program = verilator_program(sources, unit.module, _MAIN.replace("RESULT", unit.result), folder)
 
     def __call__(self, a: UintArray, b: UintArray) -> NDArray[np.uint32]:

@@ -24,6 +24,7 @@ AXI_BENCH = "sim.benches.axi"
 ACTIVITY_BENCH = "sim.benches.activity"
 SYSTEM_BENCH = "sim.benches.system"
 SYSTEM_ACTIVITY_BENCH = "sim.benches.system_activity"
+VECTOR_BENCH = "sim.benches.vector"
 SYSTEM_PRODUCTS = 18
 CLOCK_NS = 2.0
 
@@ -189,7 +190,8 @@ def verify(
         products: (M, K, N) of the products of the bench ``random_products``; None: those at the corners of a tile
             and ten random ones of the seed; with a DMA engine, random ones.
         saif: file to write the activity of a representative run to, in SAIF 2.0; None: not recorded.
-        only: run this test of the bench alone, as ``random_products``; None: all.
+        only: run this test alone, as ``random_products``, or of a further bench as ``vector.random_passes``,
+            or all of that, as ``vector.``; None: all.
         timeout_s: limit of each step (build, bench, activity) in seconds.
 
     Raises:
@@ -204,12 +206,19 @@ def verify(
         chosen = tuple(products or (*corner_products(spec), *random_products(spec, seed, 10)))
     simulation = build(design, out, simulator, saif is not None, timeout_s)
     _coverage(simulation).unlink(missing_ok=True)
-    bench = SYSTEM_BENCH if system else GEMM_BENCH
-    tests, measured, command = run_bench(simulation, bench, design, seed, chosen, timeout_s, only=only)
-    if design.spec.edge == "axi4" and only is None:
-        more, _, edge_command = run_bench(simulation, AXI_BENCH, design, seed, (), timeout_s)
-        command = edge_command if all(test.passed for test in tests) else command
-        tests += more
+    module, _, only = only.rpartition(".") if only else (None, "", None)
+    benches = [SYSTEM_BENCH if system else GEMM_BENCH]
+    benches += [AXI_BENCH] * (spec.edge == "axi4") + [VECTOR_BENCH] * spec.vector
+    if only is not None:
+        benches = [bench for bench in benches if bench.endswith(f".{module}")] if module else benches[:1]
+        only = only or None
+    tests: tuple[BenchTest, ...] = ()
+    measured: tuple[Measured, ...] = ()
+    command = ""
+    for bench in benches:
+        more, ran, again = run_bench(simulation, bench, design, seed, chosen, timeout_s, only=only)
+        command = again if all(test.passed for test in tests) else command
+        tests, measured = tests + more, measured + ran
     activity = None
     if saif is not None:
         more, activity = _record(simulation, design, seed, Path(saif), timeout_s)

@@ -11,28 +11,13 @@ from cocotb.triggers import ClockCycles, FallingEdge
 from rtl.commands import Command, Fault, Op
 from rtl.memory_map import ErrorCode, Space
 from sim import golden
-from sim.benches.host import Config
-from sim.benches.system_host import SystemHost
+from sim.benches.passes import check_pass, random_size, random_steps
+from sim.benches.system_host import SystemHost, begin, random_memory
 from sim.cycle_model import vectors
 from sim.golden import ResultArray
 from sim.plan import Place, Plan, commands
 from sim.system_model import Memory
 from sim.system_throughput import plans
-
-
-async def begin(dut: Any) -> tuple[SystemHost, np.random.Generator]:
-    """The host after reset, and a random generator that every test begins anew from the seed."""
-    config = Config.load()
-    host = SystemHost(dut, config)
-    await host.begin()
-    return host, np.random.default_rng(config.seed)
-
-
-def random_memory(rng: np.random.Generator, kind: int) -> Memory:
-    """A memory of one of nine kinds, from the nearest and fastest to a far and slow one."""
-    latency = ((1, 3), (3, 21), (21, 120))[kind % 3]
-    interval = ((1, 2), (2, 3), (3, 6))[kind // 3 % 3]
-    return Memory(int(rng.integers(*latency)), int(rng.integers(*interval)))
 
 
 def expected(host: SystemHost, plan: Plan, act: golden.OperandArray, weight: golden.OperandArray) -> ResultArray:
@@ -55,12 +40,14 @@ async def check(host: SystemHost, rng: np.random.Generator, plan: Plan, exact: b
 
 @cocotb.test()
 async def random_products(dut: Any) -> None:
-    """Products by random plans, at random places in memories of random latency and bandwidth."""
+    """Products by random plans, at random places in memories of random latency and bandwidth; passes between them."""
     host, rng = await begin(dut)
     for i, size in enumerate(host.config.products):
         host.memory.memory = random_memory(rng, i)
         possible = list(plans(host.spec, size))
         await check(host, rng, possible[int(rng.integers(len(possible)))])
+        if host.spec.vector:
+            await check_pass(host, rng, random_steps(rng), *random_size(host, rng))
 
 
 @cocotb.test()

@@ -20,7 +20,7 @@ from sim.golden import OperandArray, ResultArray, result_type
 from sim.plan import Place, Plan, commands
 from sim.system_model import Memory, program_cycles
 
-RUBBISH = 0xA5
+RUBBISH = 0x5A  # as a float a number that no sum leaves unchanged
 
 
 class ExternalMemory:
@@ -73,11 +73,11 @@ class ExternalMemory:
                 self.words[first + row * stride + word] = int.from_bytes(part, "little")
 
     def get(self, shape: tuple[int, int], at: tuple[int, int], kind: np.dtype[Any]) -> ResultArray:
-        """Read a matrix of 32-bit values that lies row by row."""
+        """Read a matrix that lies row by row."""
         first, stride = at
         rows = []
         for row in range(shape[0]):
-            words = (self.words[first + row * stride + i] for i in range(-(-shape[1] * 4 // self._bytes)))
+            words = (self.words[first + row * stride + i] for i in range(-(-shape[1] * kind.itemsize // self._bytes)))
             rows.append(
                 np.frombuffer(b"".join(word.to_bytes(self._bytes, "little") for word in words), kind)[: shape[1]]
             )
@@ -129,22 +129,48 @@ class SystemHost(Host):
         place = Place.packed(spec, plan.size, int(random.randrange(1 << 20)))
         memory.put(act.T if spec.output_stationary else act, place.act)
         memory.put(weight, place.weight)
-        program = list(commands(spec, plan, place))
-        said = program_cycles(spec, memory.memory or Memory(30, 3), program)
+        m, k, n = plan.size
+        await self.program(list(commands(spec, plan, place)), place.result, m, exact, (m, k, n))
+        return memory.get((m, n), place.result, result_type(spec))
+
+    async def program(
+        self, program: list[Command], to: tuple[int, int], rows: int, exact: bool, size: tuple[int, int, int]
+    ) -> None:
+        """Run a legal program, which writes ``rows`` rows of words side by side ``to`` a place and nothing else.
+
+        If it is to be ``exact`` its cycles are held against the model's and recorded as those of ``size``.
+        """
+        memory = self.memory
+        said = program_cycles(self.spec, memory.memory or Memory(30, 3), program)
         memory.written.clear()
         await self.send(program)
         await self.read(CommandRegister.STATUS)
         fault, _ = await self.status(4 * said.total + 5000)
         assert not fault, f"a legal program ends with the fault {fault.name}"
-        m, k, n = plan.size
-        first, stride = place.result
-        wanted = {first + row * stride + i for row in range(m) for i in range(stride)}
+        first, stride = to
+        wanted = {first + row * stride + i for row in range(rows) for i in range(stride)}
         assert memory.written == wanted, f"{len(memory.written ^ wanted)} words too many or too few are written"
         if exact and memory.memory:
             counted = await self.read(CommandRegister.CYCLES)
-            row = {"m": m, "k": k, "n": n, "cycles": counted, "model": said.total}
+            row = dict(zip("mkn", size, strict=True)) | {"cycles": counted, "model": said.total}
             row |= {"latency": memory.memory.latency, "interval": memory.memory.interval}
             with self.config.measured.open("a") as sink:
                 sink.write(json.dumps(row) + "\n")
-            assert counted == said.total, f"{plan} took {counted} cycles; the model says {said.total}, {memory.memory}"
-        return memory.get((m, n), place.result, result_type(spec))
+            assert counted == said.total, (
+                f"{program} took {counted} cycles; the model says {said.total}, {memory.memory}"
+            )
+
+
+async def begin(dut: Any) -> tuple[SystemHost, np.random.Generator]:
+    """The host after reset, and a random generator that every test begins anew from the seed."""
+    config = Config.load()
+    host = SystemHost(dut, config)
+    await host.begin()
+    return host, np.random.default_rng(config.seed)
+
+
+def random_memory(rng: np.random.Generator, kind: int) -> Memory:
+    """A memory of one of nine kinds, from the nearest and fastest to a far and slow one."""
+    latency = ((1, 3), (3, 21), (21, 120))[kind % 3]
+    interval = ((1, 2), (2, 3), (3, 6))[kind // 3 % 3]
+    return Memory(int(rng.integers(*latency)), int(rng.integers(*interval)))

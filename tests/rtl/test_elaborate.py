@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,18 @@ def test_elaboration_is_reproducible(tmp_path: Path) -> None:
 def test_every_file_has_one_module_of_its_name(tmp_path: Path) -> None:
     for path in elaborate(WIDE, tmp_path).sources:
         assert re.findall(r"^module (\w+)", path.read_text(), re.MULTILINE) == [path.stem]
+
+
+def test_an_option_that_is_not_chosen_leaves_no_text(tmp_path: Path) -> None:
+    plain = AcceleratorSpec(edge="dma")
+    without, having = elaborate(plain, tmp_path / "a"), elaborate(replace(plain, vector=True), tmp_path / "b")
+    more = {path.name for path in having.sources} - {path.name for path in without.sources}
+    assert "vector_engine.v" in more
+    assert all(name.startswith("vector_") for name in more)
+    for path in without.sources:
+        assert not re.search("`(ifdef|else|endif)|vector_engine", path.read_text()), path
+    assert not any(re.search("`(ifdef|else|endif)", path.read_text()) for path in having.sources)
+    assert having.srams[SramShape(256, 32)] == without.srams[SramShape(256, 32)] + 1
 
 
 def test_model_and_black_box_have_the_same_ports() -> None:

@@ -31,6 +31,7 @@ def specs(draw: st.DrawFn) -> AcceleratorSpec:
         clock_ns=draw(st.floats(0.1, 1000.0)),
         dataflow=draw(st.sampled_from(DATAFLOWS)),
         operands=operands,
+        **draw(st.sampled_from([{}, {"edge": "dma"}, {"edge": "dma", "vector": True}])),
     )
 
 
@@ -69,7 +70,7 @@ def test_addresses_hold_every_scratchpad(spec: AcceleratorSpec) -> None:
     assert max(spec.act_lanes, spec.weight_lanes, spec.result_lanes) <= 1 << values["LANE_BITS"]
     operands = spec.act_depth * spec.rows + spec.weight_depth * spec.cols
     capacity = operands * spec.operand_bits + spec.result_depth * spec.cols * 32
-    assert capacity == spec.macros * spec.words_per_bank * spec.bus_bits
+    assert capacity == (spec.macros - spec.table_banks) * spec.words_per_bank * spec.bus_bits
 
 
 @pytest.mark.parametrize(
@@ -92,6 +93,8 @@ def test_addresses_hold_every_scratchpad(spec: AcceleratorSpec) -> None:
         ({"dataflow": "both"}, "dataflow is 'both'", "weight_stationary or output_stationary"),
         ({"edge": "apb"}, "edge is 'apb'", "bus or axi4"),
         ({"operands": 8}, "operands is 8", "int8 or bfloat16"),
+        ({"vector": 1}, "vector is 1", "true or false"),
+        ({"vector": True}, "vector is true", 'edge = "dma"'),
         ({"clock_ns": "fast"}, "clock_ns is 'fast'", "number of nanoseconds"),
     ],
 )

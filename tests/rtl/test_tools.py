@@ -22,6 +22,12 @@ SPECS = [
     AcceleratorSpec(act_banks=1, weight_banks=2, words_per_bank=64, edge="dma", tiles=3, dma_words=8),
     AcceleratorSpec(rows=8, cols=8, act_banks=2, result_banks=8, bus_bits=64, edge="dma", tiles=2),
     AcceleratorSpec(rows=6, cols=4, act_banks=3, operands="bfloat16", edge="axi4"),
+    AcceleratorSpec(edge="dma", words_per_bank=64, vector=True),
+    AcceleratorSpec(rows=8, cols=8, act_banks=2, result_banks=8, bus_bits=64, edge="dma", tiles=2, vector=True),
+    AcceleratorSpec(cols=8, act_banks=2, operands="bfloat16", result_banks=16, edge="dma", vector=True),
+    AcceleratorSpec(
+        rows=8, cols=8, act_banks=1, result_banks=4, bus_bits=128, operands="bfloat16", edge="dma", vector=True
+    ),
     AcceleratorSpec(
         rows=8, cols=8, act_banks=1, result_banks=4, bus_bits=128, dataflow="output_stationary", operands="bfloat16"
     ),
@@ -31,7 +37,11 @@ SPECS = [
 @pytest.fixture(
     scope="module",
     params=SPECS,
-    ids=lambda spec: f"{spec.rows}x{spec.cols}-{spec.bus_bits}-{spec.dataflow}-{spec.operands}-{spec.edge}{spec.tiles}",
+    ids=lambda spec: (
+        f"{spec.rows}x{spec.cols}-{spec.bus_bits}-{spec.dataflow}-{spec.operands}-{spec.edge}{spec.tiles}"
+        + "-vector" * spec.vector
+        + "-transpose" * spec.transpose
+    ),
 )
 def design(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Design:
     return elaborate(request.param, tmp_path_factory.mktemp("rtl"))

@@ -8,8 +8,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from rtl.elaborate import SOURCES
-from sim.units import ADDER, MULTIPLIER, UNITS, CompiledUnit, Unit, wrong_pairs
+from sim.units import ADDER, MULTIPLIER, UNITS, WIDE_MULTIPLIER, CompiledUnit, Unit, wrong_pairs
 
 
 @pytest.mark.eda
@@ -33,13 +32,14 @@ def test_corners_are_what_they_say() -> None:
 FAULTS = [
     (MULTIPLIER, "(places > 10'd23)", "(places > 10'd22)"),
     (ADDER, "({3'd0, zeros} > room) ? limited", "1'b0 ? limited"),
+    (WIDE_MULTIPLIER, "(kept[22:0] != 23'd0)", "1'b0"),
 ]
 
 
 @pytest.mark.eda
 @pytest.mark.parametrize(("unit", "old", "new"), FAULTS)
 def test_a_planted_fault_is_found(tmp_path: Path, unit: Unit, old: str, new: str) -> None:
-    text = (SOURCES / "bfloat16" / f"{unit.module}.v").read_text()
+    text = unit.source.read_text()
     assert old in text
     source = tmp_path / f"{unit.module}.v"
     source.write_text(text.replace(old, new))

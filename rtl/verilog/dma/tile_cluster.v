@@ -61,6 +61,59 @@ module tile_cluster #(
     wire [BUS_BITS-1:0] tile_wdata;
     wire [BUS_BITS-1:0] tile_rdata;
 
+`ifdef VECTOR
+    // The vector unit takes commands of its own while the engine beside it is idle; one of the two has the memory.
+    wire vector_command;
+    wire vector_done;
+    wire [2:0] vector_fault;
+    wire vector_working;
+    wire vector_mem_valid;
+    wire vector_mem_write;
+    wire [31:0] vector_mem_addr;
+    wire [BUS_BITS-1:0] vector_mem_wdata;
+    wire engine_done;
+    wire [2:0] engine_fault;
+    wire engine_working;
+    wire engine_mem_valid;
+    wire engine_mem_write;
+    wire [31:0] engine_mem_addr;
+    wire [BUS_BITS-1:0] engine_mem_wdata;
+
+    assign command_done = engine_done | vector_done;
+    assign fault = engine_fault | ((engine_fault == 3'd0) ? vector_fault : 3'd0);
+    assign working = engine_working | vector_working;
+    assign mem_valid = vector_working ? vector_mem_valid : engine_mem_valid;
+    assign mem_write = vector_working ? vector_mem_write : engine_mem_write;
+    assign mem_addr = vector_working ? vector_mem_addr : engine_mem_addr;
+    assign mem_wdata = vector_working ? vector_mem_wdata : engine_mem_wdata;
+
+    vector_engine #(
+        .BUS_BITS(BUS_BITS),
+        .OPERAND_BITS(OPERAND_BITS),
+        .WORD_BITS(WORD_BITS),
+        .FIFO_BITS(FIFO_BITS)
+    ) vectors (
+        .clk(clk),
+        .rst(rst),
+        .command_valid(command_valid),
+        .command(command),
+        .command_args(command_args),
+        .mine(vector_command),
+        .command_done(vector_done),
+        .failed(failed),
+        .failing(engine_fault != 3'd0),
+        .fault(vector_fault),
+        .working(vector_working),
+        .mem_valid(vector_mem_valid),
+        .mem_ready(mem_ready),
+        .mem_write(vector_mem_write),
+        .mem_addr(vector_mem_addr),
+        .mem_wdata(vector_mem_wdata),
+        .mem_rvalid(mem_rvalid),
+        .mem_rdata(mem_rdata)
+    );
+
+`endif
     command_queue #(
         .TILES(TILES),
         .BUS_BITS(BUS_BITS),
@@ -102,6 +155,22 @@ module tile_cluster #(
     ) engine (
         .clk(clk),
         .rst(rst),
+`ifdef VECTOR
+        .command_valid(command_valid & ~vector_command),
+        .command_done(engine_done),
+        .fault(engine_fault),
+        .working(engine_working),
+        .mem_valid(engine_mem_valid),
+        .mem_write(engine_mem_write),
+        .mem_addr(engine_mem_addr),
+        .mem_wdata(engine_mem_wdata),
+        .command(command),
+        .command_tiles(command_tiles),
+        .command_args(command_args),
+        .failed(failed),
+        .product_fault(product_fault),
+        .mem_ready(mem_ready),
+`else
         .command_valid(command_valid),
         .command(command),
         .command_tiles(command_tiles),
@@ -116,6 +185,7 @@ module tile_cluster #(
         .mem_write(mem_write),
         .mem_addr(mem_addr),
         .mem_wdata(mem_wdata),
+`endif
         .mem_rvalid(mem_rvalid),
         .mem_rdata(mem_rdata),
         .tile_valid(tile_valid),
