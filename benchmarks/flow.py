@@ -81,27 +81,29 @@ def _accelerator(spec: AcceleratorSpec) -> Callable[[Pdk, Path], Subject]:
 
 
 def _foreign(
-    sources: str, top: str, macros: str, period: float, clock: str, mapped: bool
+    sources: str, top: str, macros: str, period: float, clock: str, mapped: bool, utilisation: float = 0.6
 ) -> Callable[[Pdk, Path], Subject]:
     def prepare(pdk: Pdk, folder: Path) -> Subject:
         files = [Path(os.path.expandvars(source)) for source in sources.split()]
         found = library_macros(shared_data() / "pdk" / "fakeram45", [f"fakeram45_{name}" for name in macros.split()])
         gates = read_verilog(files, top, pdk, found, folder / "synth", None if mapped else period)
-        return _planned(gates, found, pdk, period, clock)
+        return _planned(gates, found, pdk, period, clock, utilisation)
 
     return prepare
 
 
-def _planned(gates: GateNetlist, macros: Sequence[MacroFiles], pdk: Pdk, period: float, clock: str) -> Subject:
+def _planned(
+    gates: GateNetlist, macros: Sequence[MacroFiles], pdk: Pdk, period: float, clock: str, utilisation: float = 0.6
+) -> Subject:
     library = read_lef(*pdk.lefs, *(macro.lef for macro in macros))
-    netlist, start = floorplan(gates, library, pdk, halo=(HALO, HALO))
+    netlist, start = floorplan(gates, library, pdk, utilisation, (HALO, HALO))
     return Subject(gates, tuple(macros), netlist, start, period, clock)
 
 
 def _black_parrot(name: str, macros: str, period: float) -> Callable[[Pdk, Path], Subject]:
     designs = "$ORFS_ROOT/flow/designs"
     return _foreign(
-        f"{designs}/src/{name}/pickled.v {designs}/nangate45/{name}/macros.v", name, macros, period, "clk_i", False
+        f"{designs}/src/{name}/pickled.v {designs}/nangate45/{name}/macros.v", name, macros, period, "clk_i", False, 0.35
     )
 
 
@@ -114,7 +116,7 @@ DESIGNS: dict[str, Callable[[Pdk, Path], Subject]] = {
     "bp_be_top": _black_parrot("bp_be_top", "512x64 64x15 64x96", 2.6),
     "bp_multi_top": _black_parrot("bp_multi_top", "512x64 256x96 32x64 64x7 64x15 64x96", 4.8),
 }
-"""Clock ports and periods of designs from elsewhere are OpenROAD-flow-scripts'."""
+"""Clock ports and periods of designs from elsewhere are OpenROAD-flow-scripts', and their dies are about as large."""
 
 
 def placements(subject: Subject, folder: Path) -> Iterator[tuple[str, Placement]]:
