@@ -1,4 +1,4 @@
-"""The command line: ``chiploop place | sim | regress | perf | flow | loop | ppa | validate | pdk``.
+"""The command line: ``chiploop place | sim | regress | rtl | perf | flow | loop | ppa | validate | pdk``.
 
 Exit codes: 0 done, 2 the request or its input is at fault, 3 a tool or the machine is, 1 a defect of chiploop itself.
 Heavy modules are imported by the command that needs them, so that help and cached runs are quick.
@@ -29,8 +29,10 @@ app = typer.Typer(
 )
 validate_app = typer.Typer(no_args_is_help=True, help="Compare a model with what it models, and print the error.")
 pdk_app = typer.Typer(no_args_is_help=True, help="Technologies.")
+rtl_app = typer.Typer(no_args_is_help=True, help="The accelerator's Verilog.")
 app.add_typer(validate_app, name="validate")
 app.add_typer(pdk_app, name="pdk")
+app.add_typer(rtl_app, name="rtl")
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 console = Console(highlight=False)
 
@@ -289,6 +291,28 @@ def validate_flow(
         table.add_row(row.design, str(row.placements), *taus, *shares)
     console.print(table)
     console.print(f"{len(pairs)} placements, {', '.join(sorted({p.tool for p in pairs}))}")
+
+
+@rtl_app.command("rewrite")
+def rtl_rewrite(
+    design: Annotated[str, typer.Argument(help="TOML file of a spec, or the name of one that comes along")],
+    changes: Annotated[
+        list[str],
+        typer.Argument(help="adders=ripple or carry_select, multipliers=carry_save, banks=2, pipeline=1"),
+    ],
+    seeds: Annotated[int, typer.Option(min=1, help="of the benches, where cycles change")] = 2,
+    jobs: Annotated[int, typer.Option(min=1, help="runs of the benches at a time")] = 2,
+    out: Annotated[Path | None, typer.Option(help="folder for all files [default: runs/rtl-DESIGN]")] = None,
+) -> None:
+    """Write a design's Verilog anew; each change needs Yosys's proof, or all benches where it changes the cycles.
+
+    Example: [bold]chiploop rtl rewrite tiny adders=ripple pipeline=1[/bold]
+    """
+    from loop.rewriting import rewrite_design
+
+    folder = (out or Path("runs") / f"rtl-{Path(design).stem}").resolve()
+    rewrite_design(design, _spec(design), changes, folder, seeds, jobs, console.print)
+    console.print(f"files: {folder / 'rtl'}")
 
 
 @pdk_app.command("check")

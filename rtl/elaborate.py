@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
-
-from pyverilog.vparser.parser import ParseError, VerilogParser
 
 from rtl.spec import OPTIONS, AcceleratorSpec
 from rtl.sram import SramShape, sram_model
+from rtl.syntax import check_syntax
 
 TOP = "accelerator"
 SOURCES = Path(__file__).parent / "verilog"
 AXI_ID_BITS = 4
-
-
-class RtlError(ValueError):
-    """Verilog that does not parse; the message has file, line and what the parser met."""
-
-    exit_code = 2
 
 
 @dataclass(frozen=True)
@@ -36,6 +27,7 @@ class Design:
         parameters: the parameters that the top gives to ``gemm_accelerator`` or ``tile_cluster``.
         srams: how many macros of each shape the design has.
         spec: the spec that it was made from.
+        latency: cycles that a product takes more than the spec says, where a rewrite made the pipeline deeper.
     """
 
     top: str
@@ -44,6 +36,7 @@ class Design:
     parameters: Mapping[str, int]
     srams: Mapping[SramShape, int]
     spec: AcceleratorSpec
+    latency: int = 0
 
     @property
     def logic_sources(self) -> tuple[Path, ...]:
@@ -110,31 +103,10 @@ def elaborate(spec: AcceleratorSpec, out_dir: str | Path, sources: str | Path = 
     texts["sram_bank.v"] = _bank(shape)
     texts[f"{TOP}.v"] = _top(values, spec)
     texts[f"{shape.module}.v"] = sram_model(shape)
-    written = tuple(_write(out / name, text) for name, text in texts.items())
+    written = tuple(write_source(out / name, text) for name, text in texts.items())
     check_syntax(written)
     models = tuple(path for path in written if path.name == f"{shape.module}.v")
     return Design(TOP, written, models, values, {shape: spec.macros}, spec)
-
-
-def check_syntax(paths: Sequence[Path]) -> None:
-    """Parse Verilog-2005 files with pyverilog; raise RtlError with file and line at the first that does not parse."""
-    parser = _parser()
-    for path in paths:
-        parser.lexer.filename = str(path)
-        parser.lexer.reset_lineno()
-        try:
-            parser.parse(path.read_text())
-        except ParseError as error:
-            where, _, what = str(error).partition(": ")
-            line = where.partition("line:")[2].partition(" ")[0]
-            where = f"{path}:{line}" if line else str(path)
-            raise RtlError(f"{where}: Verilog syntax error {what}; Verilog-2005 is expected") from error
-
-
-@cache
-def _parser() -> VerilogParser:
-    with tempfile.TemporaryDirectory() as tables:  # of the parser generator: about a second to make
-        return VerilogParser(outputdir=tables, debug=False)
 
 
 def _resolved(text: str, defined: Collection[str]) -> str:
@@ -153,7 +125,8 @@ def _resolved(text: str, defined: Collection[str]) -> str:
     return "".join(kept)
 
 
-def _write(path: Path, text: str) -> Path:
+def write_source(path: Path, text: str) -> Path:
+    """Write a file, which appears whole or not at all."""
     partial = path.with_suffix(".partial")
     partial.write_text(text)
     os.replace(partial, path)

@@ -6,7 +6,7 @@ Each run has a seed of its own and lands in structured results (``results.json``
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -46,7 +46,7 @@ class Run:
         tests, products: how many ran.
         exact: products that took exactly the cycles of the model.
         coverage: part of the coverage bins that was hit, 0 to 1.
-        command: repeats the run, from elaboration on.
+        command: repeats the run, from elaboration on, or that of the benches on a design that was given.
     """
 
     design: str
@@ -92,6 +92,7 @@ def regress(
     jobs: int,
     matrix: Sequence[tuple[str, Sequence[Simulator]]] = MATRIX,
     progress: Callable[[str], None] = lambda _: None,
+    elaborated: Mapping[str, Design] | None = None,
 ) -> Regression:
     """Run the matrix and write ``results.json`` into ``out_dir``.
 
@@ -103,27 +104,29 @@ def regress(
         jobs: runs at a time.
         matrix: names of designs, or paths of TOML files, and their simulators.
         progress: is told of each run that ends.
+        elaborated: designs by name that are there already, as rewritten ones; the others are read and elaborated.
 
     Raises:
         SpecError: a design cannot be read.
     """
-    specs = {design: _spec(design) for design, _ in matrix}
-    designs = {name: elaborate(spec, out_dir / f"{Path(name).stem}-rtl") for name, spec in specs.items()}
+    ready = elaborated or {}
+    specs = {name: _spec(name) for name, _ in matrix if name not in ready}
+    designs = {name: elaborate(spec, out_dir / f"{Path(name).stem}-rtl") for name, spec in specs.items()} | dict(ready)
     wanted = list(_wanted(matrix, seeds))
-    covered: dict[str, frozenset[Bin]] = {design: frozenset() for design in specs}
+    covered: dict[str, frozenset[Bin]] = {design: frozenset() for design in designs}
     runs: dict[tuple[str, Simulator, int], Run] = {}
     with ThreadPoolExecutor(jobs) as pool:
-        futures = {pool.submit(_run, out_dir, designs[one[0]], *one): one for one in wanted}
+        futures = {pool.submit(_run, out_dir, designs[one[0]], one[0] in ready, *one): one for one in wanted}
         for future in as_completed(futures):
             run, hit = future.result()
             runs[futures[future]] = run
             covered[run.design] |= hit
             progress(f"{run.design} in {run.simulator} with seed {run.seed}: {run.failure or 'passed'}")
-    bins = {design: all_bins(spec) for design, spec in specs.items()}
+    bins = {name: all_bins(design.spec) for name, design in designs.items()}
     found = Regression(
         tuple(runs[one] for one in wanted),
-        {design: len(covered[design]) / len(bins[design]) for design in specs},
-        {design: sorted(bins[design] - covered[design]) for design in specs},
+        {design: len(covered[design]) / len(bins[design]) for design in designs},
+        {design: sorted(bins[design] - covered[design]) for design in designs},
     )
     (out_dir / "results.json").write_text(json.dumps(asdict(found), indent=1) + "\n")
     return found
@@ -143,7 +146,9 @@ def _spec(design: str) -> AcceleratorSpec:
     return AcceleratorSpec.from_toml(shipped if shipped.exists() else Path(design))
 
 
-def _run(out_dir: Path, design: Design, name: str, simulator: Simulator, seed: int) -> tuple[Run, frozenset[Bin]]:
+def _run(
+    out_dir: Path, design: Design, given: bool, name: str, simulator: Simulator, seed: int
+) -> tuple[Run, frozenset[Bin]]:
     folder = out_dir / f"{Path(name).stem}-{simulator}-{seed}"
     command = f"chiploop sim {name} --simulator {simulator} --seed {seed}"
     try:
@@ -162,6 +167,6 @@ def _run(out_dir: Path, design: Design, name: str, simulator: Simulator, seed: i
         products=len(result.cycles),
         exact=sum(measured.cycles == measured.model for measured in result.cycles),
         coverage=len(result.covered) / len(result.covered | result.missed),
-        command=command,
+        command=result.command if given else command,
     )
     return run, result.covered

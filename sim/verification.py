@@ -268,6 +268,7 @@ def run_bench(
         "products": products,
         "measured": str(measured),
         "coverage": str(_coverage(simulation)),
+        "latency": design.latency,
     }
     config.write_text(json.dumps(asked))
     env = simulation.environment(design.top, module, seed, results) | {"CHIPLOOP_BENCH": str(config)}

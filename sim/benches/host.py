@@ -40,6 +40,7 @@ class Config:
         products: (M, K, N) of the products to run.
         measured: file to add a JSON line to for each product: its sizes and cycles.
         coverage: file to add the coverage bins to that are hit.
+        latency: cycles that each product takes more than the cycle model says.
     """
 
     spec: AcceleratorSpec
@@ -47,6 +48,7 @@ class Config:
     products: tuple[tuple[int, int, int], ...]
     measured: Path
     coverage: Path
+    latency: int = 0
 
     @classmethod
     def load(cls) -> Config:
@@ -58,6 +60,7 @@ class Config:
             tuple((m, k, n) for m, k, n in data["products"]),
             Path(data["measured"]),
             Path(data["coverage"]),
+            data["latency"],
         )
 
 
@@ -203,7 +206,7 @@ class Host:
 
     async def finish(self, m: int, k: int, n: int, accumulate: bool = False) -> None:
         """Wait for a legal product, and hold its cycles against the cycle model."""
-        expected = cycle_breakdown(self.spec, m, k, n, accumulate).total
+        expected = cycle_breakdown(self.spec, m, k, n, accumulate).total + self.config.latency
         code = await self.wait(expected + 100)
         assert code == ErrorCode.NONE, f"the legal product {m} x {k} x {n} is refused: {code.name}"
         counted = await self.read(Register.CYCLES)
