@@ -10,9 +10,7 @@ from rtl.rewrites import REWRITES, named_rewrite
 from rtl.syntax import read_verilog, to_verilog
 
 SMALL = AcceleratorSpec(act_banks=1, weight_banks=1, words_per_bank=64)
-BFLOAT16 = AcceleratorSpec(
-    dataflow="output_stationary", operands="bfloat16", act_banks=2, weight_banks=2, edge="axi4"
-)
+BFLOAT16 = AcceleratorSpec(dataflow="output_stationary", operands="bfloat16", act_banks=2, weight_banks=2, edge="axi4")
 WITH_VECTOR = AcceleratorSpec(edge="dma", vector=True)
 
 
