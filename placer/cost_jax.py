@@ -11,6 +11,7 @@ congestion differs by about 1e-4 (``benchmarks/cost.py`` measures both).
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +21,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
+from numpy.typing import NDArray
 
 from placer.cost_state import build_state
 from placer.netlist import Netlist
@@ -28,6 +30,23 @@ Triple: TypeAlias = tuple[Array, Array, Array]
 Run: TypeAlias = tuple[Array, Array, Array, Array]  # line, from, to, weight
 PARTIAL = 1e-5  # um; a row or column covered to within this is covered in full
 PRECISION = lax.Precision.HIGHEST
+
+
+@dataclass(frozen=True)
+class CostSizes:
+    """Capacities of ``CostArrays``; equal ones, on equal grids, share compiled code.
+
+    Attributes:
+        nodes: more than the netlist has where ``hard`` or ``points`` are more: the last one is padding then.
+        hard, points: macros and points.
+        nets: number in each class of degree (2, 3, up to 6, up to 12, ...); more classes would waste fewer slots, and
+            take longer to compile.
+    """
+
+    nodes: int
+    hard: int
+    points: int
+    nets: tuple[int, ...]
 
 
 @partial(
@@ -58,29 +77,51 @@ class CostArrays:
     smooth: int
 
 
-def cost_arrays(netlist: Netlist) -> CostArrays:
-    """The arrays of a netlist, in JAX's default precision (double where ``jax_enable_x64`` is set)."""
+def cost_sizes(netlist: Netlist) -> CostSizes:
+    """What a netlist needs."""
+    state = build_state(netlist)
+    degree = np.diff(state.net_start)
+    bounds = [1, 2, 3]
+    while bounds[-1] < degree.max(initial=0):
+        bounds.append(2 * bounds[-1])
+    nets = tuple(int(((degree > low) & (degree <= high)).sum()) for low, high in itertools.pairwise(bounds))
+    return CostSizes(len(state.half), int(state.is_hard.sum()), len(state.point_offset), nets)
+
+
+def cost_arrays(netlist: Netlist, sizes: CostSizes | None = None) -> CostArrays:
+    """The arrays of a netlist, in JAX's default precision (double where ``jax_enable_x64`` is set).
+
+    Args:
+        netlist: of any kind of nodes.
+        sizes: capacities to pad to, by default what the netlist needs. Padding nodes have size 0, padding nets weight
+            0; positions and orientations of padding nodes mean nothing.
+    """
+    sizes = sizes or cost_sizes(netlist)
     state = build_state(netlist)
     canvas = netlist.canvas
     degree = np.diff(state.net_start)
     net_of_slot = np.repeat(np.arange(len(degree)), degree)
     nets, weights = [], []
-    lower = 1
-    for width in _widths(int(degree.max(initial=0))):
+    bounds = [1, 2, *(3 * 2**k for k in range(len(sizes.nets) - 1))]
+    if degree.max(initial=0) > bounds[-1]:
+        raise ValueError(f"a net of {degree.max()} ends is beyond these sizes, which end at {bounds[-1]}")
+    for (lower, width), room in zip(itertools.pairwise(bounds), sizes.nets, strict=True):
         chosen = np.flatnonzero((degree > lower) & (degree <= width))
-        lower = width
-        if len(chosen):
+        if room:
             table = np.repeat(state.net_points[state.net_start[chosen]][:, None], width, axis=1)
             slots = np.arange(width) < degree[chosen, None]
             table[slots] = state.net_points[np.isin(net_of_slot, chosen)]
-            nets.append(jnp.asarray(table))
-            weights.append(jnp.asarray(state.net_weight[chosen], float))
+            nets.append(jnp.asarray(_padded(table, room)))
+            weights.append(jnp.asarray(_padded(state.net_weight[chosen], room), float))
+    last = sizes.nodes - 1
+    hard = np.flatnonzero(state.is_hard)
+    point_node = np.repeat(np.arange(len(state.half)), np.diff(state.node_point))
     cell = np.array([canvas.width / canvas.columns, canvas.height / canvas.rows])
     return CostArrays(
-        half=jnp.asarray(state.half, float),
-        hard=jnp.asarray(np.flatnonzero(state.is_hard)),
-        point_node=jnp.asarray(np.repeat(np.arange(len(state.half)), np.diff(state.node_point))),
-        point_offset=jnp.asarray(state.point_offset, float),
+        half=jnp.asarray(_padded(state.half, sizes.nodes), float),
+        hard=jnp.asarray(_padded(hard, sizes.hard, last)),
+        point_node=jnp.asarray(_padded(point_node, sizes.points, last)),
+        point_offset=jnp.asarray(_padded(state.point_offset, sizes.points), float),
         nets=tuple(nets),
         weights=tuple(weights),
         cell=jnp.asarray(cell, float),
@@ -93,12 +134,9 @@ def cost_arrays(netlist: Netlist) -> CostArrays:
     )
 
 
-def _widths(largest: int) -> list[int]:
-    """Classes of degree: 2, 3, then doubling; more classes would waste fewer slots, and take longer to compile."""
-    widths = [2, 3]
-    while widths[-1] < largest:
-        widths.append(2 * widths[-1])
-    return widths
+def _padded(rows: NDArray[Any], room: int, value: int = 0) -> NDArray[Any]:
+    """Rows up to ``room``."""
+    return np.pad(rows, [(0, room - len(rows)), *[(0, 0)] * (rows.ndim - 1)], constant_values=value)
 
 
 def points_at(arrays: CostArrays, position: Array, orientation: Array) -> Array:

@@ -25,6 +25,7 @@ class Graph:
     """
 
     nodes: Array  # [A, NODE_FEATURES]
+    present: Array  # [A] false for padding
     edge: Array  # [B, 2] node numbers
     edge_weight: Array  # [B] 0 for padding
 
@@ -34,6 +35,7 @@ def graph_of(
     start: FloatArray,
     size: FloatArray,
     fixed: BoolArray,
+    present: BoolArray,
     pairs: IntArray,
     weight: FloatArray,
     hard: int,
@@ -44,7 +46,7 @@ def graph_of(
 
     Args:
         netlist: whose canvas scales the features.
-        start, size: [M, 2] um; fixed: [M].
+        start, size: [M, 2] um; fixed, present: [M].
         pairs: [K, 2] slots; weight: [K], 0 for padding.
         hard, soft: numbers of slots.
         room: edges to pad to.
@@ -53,6 +55,7 @@ def graph_of(
     macros = hard + soft
     turn = np.arctan2(*(start[macros:] / canvas - 0.5).T[::-1]) / (2 * np.pi) + 0.5
     cluster = np.minimum((turn * PORT_CLUSTERS).astype(np.int64), PORT_CLUSTERS - 1)
+    has_port = present[macros:]
     node_of_slot = np.concatenate([np.arange(macros), macros + cluster])
     count = macros + PORT_CLUSTERS
     ends = np.sort(node_of_slot[pairs[weight > 0]], axis=1)
@@ -62,17 +65,19 @@ def graph_of(
     key, merged = key[apart], merged[apart]
     degree = np.bincount(key // count, merged, count) + np.bincount(key % count, merged, count)
 
-    ports = np.bincount(cluster, minlength=PORT_CLUSTERS)
+    ports = np.bincount(cluster, has_port, PORT_CLUSTERS)
     where = np.zeros((count, 2))
     still = fixed[:macros]
     where[:macros][still] = start[:macros][still] / canvas
-    middle = np.stack([np.bincount(cluster, start[macros:, a] / canvas[a], PORT_CLUSTERS) for a in range(2)], 1)
+    along = start[macros:] / canvas * has_port[:, None]
+    middle = np.stack([np.bincount(cluster, along[:, a], PORT_CLUSTERS) for a in range(2)], 1)
     where[macros:] = middle / np.maximum(ports, 1)[:, None]
     scaled = np.zeros((count, 2))
     scaled[:macros] = size[:macros] / canvas
     kind = np.zeros((count, 3))
     kind[:hard, 0] = kind[hard:macros, 1] = kind[macros:, 2] = 1.0
     placed = np.concatenate([still, ports > 0]).astype(float)
+    there = np.concatenate([present[:macros], ports > 0])
     features = np.concatenate(
         [
             kind,
@@ -80,7 +85,7 @@ def graph_of(
             np.sqrt(scaled.prod(1, keepdims=True)) * 4,
             placed[:, None],
             where - 0.5 * placed[:, None],
-            np.log1p(degree / max(degree.mean(), 1e-12))[:, None],
+            np.log1p(degree / max(degree[there].mean(), 1e-12))[:, None],
         ],
         1,
     )
@@ -88,7 +93,8 @@ def graph_of(
     edge = np.pad(np.stack([key // count, key % count], 1), ((0, extra), (0, 0)))
     value = np.pad(np.log1p(merged / max(merged.mean() if len(merged) else 1.0, 1e-12)), (0, extra))
     return Graph(
-        jax.numpy.asarray(features.astype(np.float32)),
+        jax.numpy.asarray((features * there[:, None]).astype(np.float32)),
+        jax.numpy.asarray(there),
         jax.numpy.asarray(edge.astype(np.int32)),
         jax.numpy.asarray(value.astype(np.float32)),
     )

@@ -44,6 +44,7 @@ class PolicyConfig:
         deconv: channels of the location head, the first at 4 x 4 cells, doubling the resolution each time up to G.
         map_channels: channels of the two layers over the maps, at a quarter of the resolution.
         value: widths of the value head.
+        prior: what each map adds to the logits before any training; zeros for a policy that begins with no preference.
     """
 
     grid: int = 32
@@ -54,6 +55,7 @@ class PolicyConfig:
     deconv: tuple[int, ...] = (16, 8, 8, 8)
     map_channels: int = 16
     value: tuple[int, ...] = (32, 8)
+    prior: tuple[float, ...] = PRIOR
 
 
 NATURE = PolicyConfig(
@@ -120,7 +122,7 @@ class PolicyNetwork(nn.Module):
 
     def __call__(self, graph: Graph, observation: Observation) -> tuple[Array, Array]:
         """Encode and decide; see ``encode`` and ``decide``."""
-        return self.decide(self.encode(graph), observation)
+        return self.decide(self.encode(graph), graph.present, observation)
 
     def encode(self, graph: Graph) -> Array:
         """Embeddings of all nodes [A, node_dim]: the mean of their edges' messages, layer by layer."""
@@ -142,8 +144,14 @@ class PolicyNetwork(nn.Module):
             nodes = norm(nodes + total / jnp.maximum(degree, 1.0))
         return nodes
 
-    def decide(self, nodes: Array, observation: Observation) -> tuple[Array, Array]:
-        """Masked logits [T, G * G] and normalised values [T] of observations [T] of one netlist's episodes."""
+    def decide(self, nodes: Array, present: Array, observation: Observation) -> tuple[Array, Array]:
+        """Masked logits [T, G * G] and normalised values [T] of observations [T] of one netlist's episodes.
+
+        Args:
+            nodes: [A, node_dim] from ``encode``.
+            present: [A] false for padding.
+            observation: [T].
+        """
         grid = self.config.grid
         features = nn.relu(self.blocks(fold(fold(observation.maps))))  # [T, G / 4, G / 4, channels]
         features = nn.relu(self.convolution(features))
@@ -151,8 +159,9 @@ class PolicyNetwork(nn.Module):
         side = min(4, grid // 4)
         coarse = features.reshape(batch, side, grid // 4 // side, side, grid // 4 // side, -1).mean((2, 4))
         current = nodes[observation.turn]  # [T, node_dim]
-        attention = jax.nn.softmax(self.query(current) @ nodes.T / jnp.sqrt(nodes.shape[1]), -1)
-        mean = jnp.broadcast_to(nodes.mean(0), current.shape)
+        closeness = self.query(current) @ nodes.T / jnp.sqrt(nodes.shape[1])
+        attention = jax.nn.softmax(jnp.where(present, closeness, INFEASIBLE), -1)
+        mean = jnp.broadcast_to((nodes * present[:, None]).sum(0) / present.sum(), current.shape)
         joint = jnp.concatenate([current, attention @ nodes, mean, observation.scalars], -1)
         joint = nn.relu(self.joint[0](joint) + self.pooled(coarse.reshape(batch, -1)))
         joint = nn.relu(self.joint[1](joint))
@@ -163,7 +172,9 @@ class PolicyNetwork(nn.Module):
                 image = jnp.concatenate([image, features], -1)
             image = nn.relu(unfold(deconvolution(image)))
         pick = self.pick(joint)  # [T, MAPS + channels]: weights of the layers
-        logits = jnp.einsum("txyc,tc->txy", observation.maps, jnp.array(PRIOR) + PICK_SCALE * pick[:, :MAPS])
+        logits = jnp.einsum(
+            "txyc,tc->txy", observation.maps, jnp.array(self.config.prior) + PICK_SCALE * pick[:, :MAPS]
+        )
         logits += jnp.einsum("txyc,tc->txy", image, pick[:, MAPS:])
         logits = jnp.where(observation.mask, logits.reshape(batch, -1), INFEASIBLE)
 
@@ -179,9 +190,11 @@ def encode(config: PolicyConfig, params: Params, graph: Graph) -> Array:
     return nodes
 
 
-def decide(config: PolicyConfig, params: Params, nodes: Array, observation: Observation) -> tuple[Array, Array]:
+def decide(
+    config: PolicyConfig, params: Params, nodes: Array, present: Array, observation: Observation
+) -> tuple[Array, Array]:
     """Logits and values of observations; see ``PolicyNetwork.decide``."""
-    decision: Any = PolicyNetwork(config).apply(params, nodes, observation, method="decide")
+    decision: Any = PolicyNetwork(config).apply(params, nodes, present, observation, method="decide")
     return decision
 
 

@@ -178,7 +178,7 @@ def play(
 
     def turn(carry: tuple[env.State, Observation], i: Array) -> tuple[tuple[env.State, Observation], Rollout]:
         state, seen = carry
-        logits, value = decide(config.policy, params, nodes, seen)
+        logits, value = decide(config.policy, params, nodes, problem.graph.present, seen)
         now = jax.vmap(jax.random.fold_in, (0, None))(keys, i)
         action = jax.vmap(jax.random.categorical)(now, logits / temperature)
         return move(problem, state, action), Rollout(seen, action, log_probability(logits, action), value)
@@ -224,7 +224,7 @@ def loss(
         entropy_weight: [] of the bonus.
     """
     nodes = encode(config.policy, params, problem.graph)
-    logits, value = decide(config.policy, params, nodes, batch.observation)
+    logits, value = decide(config.policy, params, nodes, problem.graph.present, batch.observation)
     weight = batch.observation.active / jnp.maximum(batch.observation.active.sum(), 1)
     change = jnp.where(batch.observation.active, log_probability(logits, batch.action) - batch.log_probability, 0.0)
     ratio = jnp.exp(change)

@@ -2,7 +2,7 @@
 
 A *slot* numbers the things that have a place: hard macros first (movable ones in the order in which they are placed,
 then fixed ones, then padding), then soft macros, then ports, each padded to its capacity. Dimension letters:
-    N  nodes of the netlist
+    N  nodes of the netlist, padding included
     H  hard slots; S  soft slots; Q  port slots; M = H + S + Q
     K  connections: a pair of slots, all that the nets between them have merged into one
     G  the policy's grid, G x G cells; F  fine positions on each axis, a multiple of G
@@ -21,7 +21,7 @@ from jax import Array
 from numpy.typing import NDArray
 
 from placer.berths import Berths, berths_of
-from placer.cost_jax import CostArrays, cost_arrays
+from placer.cost_jax import CostArrays, CostSizes, cost_arrays, cost_sizes
 from placer.graph import Graph, graph_of
 from placer.netlist import FloatArray, IntArray, Netlist, NodeKind, Orientation, Placement
 from placer.quadratic import Quadratic, quadratic_of
@@ -30,6 +30,10 @@ from placer.soft_step import Connections, SmoothCost, smooth_cost_of
 SPACING_UM, SPACING = 0.002, 2e-6
 """Clearance beyond the halos, in um and relative to the canvas, the larger one counts: more than what single precision
 loses, so a legal state is legal in doubles too."""
+
+
+NET_CLASSES = 6
+"""Classes of nets by degree that buckets have at least: up to 48 ends."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,41 @@ class Sizes:
     ports: int
     connections: int
     graph_edges: int
+    cost: CostSizes
+
+
+def sizes_of(netlist: Netlist, initial: Placement) -> Sizes:
+    """What a netlist needs, not rounded."""
+    slots = _slots(netlist, initial, None)
+    pairs, weight, _ = connections(netlist, slots.of_node, None)
+    graph = graph_of(
+        netlist, slots.start, slots.size, slots.fixed, slots.present, pairs, weight[:, 0], slots.hard, slots.soft, None
+    )
+    ports = len(slots.node) - slots.hard - slots.soft
+    return Sizes(slots.hard, slots.soft, ports, len(pairs), len(graph.edge), cost_sizes(netlist))
+
+
+def bucket(sizes: Sizes) -> Sizes:
+    """Sizes rounded up, so that netlists of about the same size share compiled code.
+
+    Each hard macro more is a step of an episode, so these are rounded to 8 at most; all else to four steps per octave.
+    """
+
+    def up(count: int) -> int:
+        step = 2 ** max((count - 1).bit_length() - 3, 3)
+        return -(-count // step) * step
+
+    hard = sizes.hard if sizes.hard < 8 else -(-sizes.hard // 8) * 8
+    cost = sizes.cost
+    nets = cost.nets + (0,) * (NET_CLASSES - len(cost.nets))
+    return Sizes(
+        hard,
+        up(sizes.soft),
+        up(sizes.ports),
+        up(sizes.connections),
+        up(sizes.graph_edges),
+        CostSizes(up(cost.nodes + 1), hard, up(cost.points), tuple(up(max(1, count)) for count in nets)),
+    )
 
 
 @jax.tree_util.register_dataclass
@@ -102,21 +141,22 @@ def problem_of(
         fine: positions per cell on each axis, even.
         weights: of wirelength, density and congestion.
         halo: um on each side of each hard macro.
-        sizes: capacities to pad to; by default exactly what the netlist needs.
+        sizes: capacities to pad to; by default what the netlist needs, rounded by ``bucket``.
 
     Raises:
         Infeasible: the hard macros do not fit, or no way was found in which they do.
     """
+    sizes = sizes or bucket(sizes_of(netlist, initial))
     slots = _slots(netlist, initial, sizes)
     hard, soft = slots.hard, slots.soft
-    pairs, weight, offset = connections(netlist, slots.of_node, sizes.connections if sizes else None)
+    pairs, weight, offset = connections(netlist, slots.of_node, sizes.connections)
     canvas = netlist.canvas
     spacing = max(SPACING_UM, SPACING * max(canvas.width, canvas.height))
     gap = 2 * halo + spacing
     (columns, wide), (rows, high) = cells_of(canvas.columns, grid), cells_of(canvas.rows, grid)
     pitch = (wide * canvas.width / canvas.columns, high * canvas.height / canvas.rows)
     fixed = slots.fixed
-    orientation = np.append(initial.orientation, 0)[slots.node[:hard]]
+    orientation = np.append(initial.orientation, 0)[np.minimum(slots.node[:hard], len(initial.orientation))]
     turned = np.stack(
         [np.isin(orientation, (Orientation.FN, Orientation.S)), np.isin(orientation, (Orientation.FS, Orientation.S))],
         1,
@@ -126,8 +166,10 @@ def problem_of(
         pairs, weight[:, 0], slots.start, fixed, hard, soft, slots.hard_count, canvas, (grid, *pitch)
     )
     graph = graph_of(
-        netlist, slots.start, slots.size, fixed, pairs, weight[:, 0], hard, soft, sizes.graph_edges if sizes else None
+        netlist, slots.start, slots.size, fixed, slots.present, pairs, weight[:, 0], hard, soft, sizes.graph_edges
     )
+
+    spare = sizes.cost.nodes - len(netlist.node_names)
 
     def single(values: object) -> Array:
         return jax.numpy.asarray(np.asarray(values, np.float32))
@@ -145,8 +187,8 @@ def problem_of(
         soft_size=single(slots.size[hard : hard + soft]),
         soft_movable=jax.numpy.asarray((~fixed & slots.present)[hard : hard + soft]),
         start=single(slots.start),
-        base_position=single(initial.position),
-        base_orientation=jax.numpy.asarray(initial.orientation.astype(np.int32)),
+        base_position=single(np.pad(initial.position, ((0, spare), (0, 0)))),
+        base_orientation=jax.numpy.asarray(np.pad(initial.orientation.astype(np.int32), (0, spare))),
         fine_x=single(fine_positions(canvas.width, pitch[0], columns, grid, fine)),
         fine_y=single(fine_positions(canvas.height, pitch[1], rows, grid, fine)),
         grid=jax.numpy.asarray([columns, rows], jax.numpy.int32),
@@ -156,7 +198,7 @@ def problem_of(
         smooth=smooth_cost_of(canvas, netlist.net_weight),
         quadratic=quadratic,
         graph=graph,
-        cost=cost_arrays(netlist),
+        cost=cost_arrays(netlist, sizes.cost),
     )
 
 
@@ -178,12 +220,13 @@ class _Slots:
 def _slots(netlist: Netlist, initial: Placement, sizes: Sizes | None) -> _Slots:
     """Number hard macros in placement order (large ones first, CT's order), then soft macros, then ports."""
     n = len(netlist.node_names)
+    none = max(n, sizes.cost.nodes) if sizes else n
     hard = netlist.nodes(NodeKind.HARD)
     area = netlist.node_size.prod(1)
     order = np.lexsort((np.arange(len(hard)), -area[hard], netlist.node_fixed[hard]))
     groups = [hard[order], netlist.nodes(NodeKind.SOFT), netlist.nodes(NodeKind.PORT)]
     room = [sizes.hard, sizes.soft, sizes.ports] if sizes else [max(1, len(g)) for g in groups]
-    node = np.concatenate([np.pad(g, (0, r - len(g)), constant_values=n) for g, r in zip(groups, room, strict=True)])
+    node = np.concatenate([np.pad(g, (0, r - len(g)), constant_values=none) for g, r in zip(groups, room, strict=True)])
     present = node < n
     real = node[present]
     size, start = np.zeros((len(node), 2)), np.full((len(node), 2), 0.0)

@@ -139,7 +139,9 @@ def settle(netlist: Netlist, initial: Placement, placement: Placement, config: T
     """
     problem = problem_for(netlist, initial, config)
     hard = problem.hard_size.shape[0]
-    position = jnp.asarray(placement.position[np.asarray(problem.slot_node[:hard])], jnp.float32)
+    nodes = np.asarray(problem.slot_node[:hard])
+    there = np.append(placement.position, [[0.0, 0.0]], 0)[np.minimum(nodes, len(placement.position))]
+    position = jnp.asarray(there, jnp.float32)
     outcome = _finish(problem, position, config.soft_iterations * FINAL_SOFT_FACTOR)
     settled = _placement(netlist, initial, outcome.position, outcome.orientation)
     movers = netlist.nodes(NodeKind.HARD)
@@ -172,7 +174,9 @@ def _sample(problem: Problem, params: Params, key: jax.Array, config: TrainConfi
 
 
 def _placement(netlist: Netlist, initial: Placement, position: jax.Array, orientation: jax.Array) -> Placement:
-    """In doubles; what does not move stays exactly where it was."""
+    """In doubles, without padding; what does not move stays exactly where it was."""
+    count = len(netlist.node_names)
+    position, orientation = position[:count], orientation[:count]
     still = netlist.node_fixed | (netlist.node_kind == NodeKind.PORT)
     moved = np.where(still[:, None], initial.position, np.asarray(position, np.float64))
     turned = np.where(still, initial.orientation, np.asarray(orientation)).astype(np.int8)

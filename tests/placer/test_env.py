@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import jax
@@ -16,11 +17,13 @@ from placer.cost import CostModel
 from placer.legalise import Infeasible
 from placer.legality import is_legal
 from placer.netlist import Canvas, Netlist, Placement
-from placer.problem import Problem, Sizes, cells_of, fine_positions, problem_of
+from placer.policy import PolicyConfig, PolicyNetwork
+from placer.problem import Problem, bucket, cells_of, fine_positions, problem_of, sizes_of
 from placer.soft_step import hard_maps, smooth_terms
 
 HARD, SOFT, PORTS, NETS = 5, 6, 4, 24
 GRID, FINE = 8, 2
+POLICY = PolicyConfig(GRID, 8, 1, (), 16, (8, 8), 8, (8,))
 
 
 def design(seed: int, fixed: bool = False, size: float = 26.0) -> tuple[Netlist, Placement]:
@@ -55,9 +58,6 @@ def design(seed: int, fixed: bool = False, size: float = 26.0) -> tuple[Netlist,
     return netlist, Placement(position, np.zeros(count, np.int8))
 
 
-SIZES = Sizes(HARD, SOFT, PORTS, 3 * NETS, 3 * NETS)
-
-
 @jax.jit
 def play(problem: Problem, key: jax.Array) -> tuple[env.State, tuple[env.State, env.Observation]]:
     """An episode by random feasible actions; the final state, and all states and observations [H, ...]."""
@@ -82,13 +82,14 @@ finish = partial(jax.jit, static_argnums=2)(env.finish)
 def test_every_episode_is_legal(seed: int, fixed: bool, halo: float) -> None:
     netlist, initial = design(seed, fixed)
     try:
-        problem = problem_of(netlist, initial, GRID, FINE, halo=halo, sizes=SIZES)
+        problem = problem_of(netlist, initial, GRID, FINE, halo=halo)
     except Infeasible:
         assume(False)
     state, _ = play(problem, jax.random.key(seed))
     outcome = finish(problem, state.position, 2)
     assert bool(state.placed.all())
-    placement = Placement(np.asarray(outcome.position, float), np.asarray(outcome.orientation, np.int8))
+    count = len(netlist.node_names)
+    placement = Placement(np.asarray(outcome.position, float)[:count], np.asarray(outcome.orientation, np.int8)[:count])
     if fixed:
         np.testing.assert_allclose(placement.position[0], initial.position[0], rtol=1e-6)
     assert is_legal(netlist, placement, halo)
@@ -101,7 +102,7 @@ def test_every_episode_is_legal(seed: int, fixed: bool, halo: float) -> None:
 @given(st.integers(0, 10**6))
 def test_mask_forbids_nothing_that_is_legal_where_there_is_room(seed: int) -> None:
     netlist, initial = design(seed, size=16.0)
-    problem = problem_of(netlist, initial, GRID, FINE, halo=1.0, sizes=SIZES)
+    problem = problem_of(netlist, initial, GRID, FINE, halo=1.0)
     _, (states, seen) = play(problem, jax.random.key(seed))
     active, mask, placed, position = (np.asarray(a) for a in (seen.active, seen.mask, states.placed, states.position))
     sizes, halo = np.asarray(problem.hard_size), float(problem.gap)
@@ -120,12 +121,22 @@ def test_mask_forbids_nothing_that_is_legal_where_there_is_room(seed: int) -> No
         assert (mask[t].reshape(GRID, GRID) >= feasible).all()
 
 
+def first_of(problem: Problem) -> env.Observation:
+    """A batch of one: what the policy sees first."""
+    return jax.tree.map(lambda leaf: leaf[None], env.reset(problem)[1])
+
+
 def test_padding_changes_nothing() -> None:
     netlist, initial = design(3)
-    exact = problem_of(netlist, initial, GRID, FINE)
-    padded = problem_of(netlist, initial, GRID, FINE, sizes=Sizes(HARD + 2, SOFT + 3, PORTS + 1, 80, 90))
-    outcomes = []
+    sizes = sizes_of(netlist, initial)
+    exact = problem_of(netlist, initial, GRID, FINE, sizes=sizes)
+    more = bucket(replace(sizes, hard=HARD + 9, soft=SOFT + 3))
+    assert more.cost.nodes > sizes.cost.nodes
+    padded = problem_of(netlist, initial, GRID, FINE, sizes=more)
+    params = PolicyNetwork(POLICY).init(jax.random.key(0), exact.graph, first_of(exact))
+    outcomes, decisions = [], []
     for problem in (exact, padded):
+        decisions.append(jax.jit(PolicyNetwork(POLICY).apply)(params, problem.graph, first_of(problem)))
         state, seen = jax.jit(env.reset)(problem)
         for _ in range(HARD):
             state, seen = jax.jit(env.step)(
@@ -133,13 +144,15 @@ def test_padding_changes_nothing() -> None:
             )
         assert not bool(seen.active)
         outcomes.append(finish(problem, state.position, 0))
-    np.testing.assert_allclose(outcomes[0].position, outcomes[1].position, atol=1e-3)
+    for one, other in zip(*decisions, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+    np.testing.assert_allclose(outcomes[0].position, outcomes[1].position[: len(netlist.node_names)], atol=1e-3)
     assert float(outcomes[0].cost) == pytest.approx(float(outcomes[1].cost), rel=1e-4)
 
 
 def test_targets_are_the_quadratic_minimum_given_the_macros_before() -> None:
     netlist, initial = design(5)
-    problem = problem_of(netlist, initial, GRID, FINE, sizes=SIZES)
+    problem = problem_of(netlist, initial, GRID, FINE, sizes=sizes_of(netlist, initial))
     slots = HARD + SOFT + PORTS
     matrix = np.zeros((slots, slots))
     pair, weight = np.asarray(problem.connections.pair), np.asarray(problem.connections.weight[:, 0], float)
@@ -163,7 +176,7 @@ def test_targets_are_the_quadratic_minimum_given_the_macros_before() -> None:
 
 def test_soft_step_gradient_and_descent() -> None:
     netlist, initial = design(7)
-    problem = problem_of(netlist, initial, GRID, FINE, sizes=SIZES)
+    problem = problem_of(netlist, initial, GRID, FINE, sizes=sizes_of(netlist, initial))
     state, _ = play(problem, jax.random.key(1))
     maps = hard_maps(problem.smooth, state.position, problem.hard_size, state.placed)
     after = problem.start[HARD + SOFT :]
