@@ -12,6 +12,7 @@ import numpy as np
 
 from placer.formats.bookshelf_lines import Row
 from placer.netlist import Canvas, FloatArray, IntArray, Netlist, NodeKind, Placement
+from placer.synthetic import partners
 
 SINKS = 3
 """Sink pins of each cell; it has one driver pin beside them."""
@@ -78,16 +79,7 @@ def rent_netlist(
 def drivers(cells: int, exponent: float, random: np.random.Generator) -> tuple[IntArray, np.ndarray]:
     """The driving cell of each sink pin, and whether it is outside instead, [SINKS cells] each."""
     sink = np.repeat(np.arange(cells, dtype=np.int64), SINKS)
-    ratio = 2.0 ** (exponent - 1.0)
-    levels = max(int(np.ceil(np.log2(max(cells, 2)))), 1)
-    level = np.floor(np.log(random.random(len(sink))) / np.log(ratio)).astype(np.int64)  # geometric, from 0
-    external = level >= levels
-    level = np.minimum(level, levels - 1)
-    sibling = ((sink >> level) ^ 1) << level
-    drawn = sibling + random.integers(0, 2**62, len(sink)) % (np.int64(1) << level)
-    inside = drawn < cells
-    drawn[~inside] = random.integers(0, cells, int((~inside).sum()))
-    return drawn.astype(np.int32), external
+    return partners(sink, cells, exponent, random)
 
 
 def _around(ports: int, canvas: Canvas) -> FloatArray:

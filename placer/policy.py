@@ -28,6 +28,10 @@ connected to, touch what is there, and lie at the canvas's edge, where the wires
 PICK_SCALE = 10.0
 """By how much the weights of the maps change with the network's output: they are some tens, outputs are about one."""
 
+SHARPNESS_SCALE = 10.0
+"""How fast the prior's preferences grow or fade as a whole: each is multiplied by exp(this times a parameter). A
+handful of parameters that all steps of all episodes inform is learnt from a few batches; the network's many are not."""
+
 INFEASIBLE = -1e9
 """Logit of a masked cell: its probability is exactly 0 in single precision, and gradients stay finite."""
 
@@ -117,6 +121,7 @@ class PolicyNetwork(nn.Module):
         self.coarse = nn.Dense(16 * c.deconv[0])
         self.deconvolutions = [Convolution(4 * n) for n in c.deconv[1:]]
         self.pick = nn.Dense(MAPS + c.deconv[-1], kernel_init=nn.initializers.normal(0.01))
+        self.sharpness = self.param("sharpness", nn.initializers.zeros, (MAPS,))
         self.value_layers = [nn.Dense(width) for width in c.value]
         self.value_out = nn.Dense(1, kernel_init=nn.initializers.normal(0.01))
 
@@ -172,9 +177,8 @@ class PolicyNetwork(nn.Module):
                 image = jnp.concatenate([image, features], -1)
             image = nn.relu(unfold(deconvolution(image)))
         pick = self.pick(joint)  # [T, MAPS + channels]: weights of the layers
-        logits = jnp.einsum(
-            "txyc,tc->txy", observation.maps, jnp.array(self.config.prior) + PICK_SCALE * pick[:, :MAPS]
-        )
+        preference = jnp.array(self.config.prior) * jnp.exp(SHARPNESS_SCALE * self.sharpness)
+        logits = jnp.einsum("txyc,tc->txy", observation.maps, preference + PICK_SCALE * pick[:, :MAPS])
         logits += jnp.einsum("txyc,tc->txy", image, pick[:, MAPS:])
         logits = jnp.where(observation.mask, logits.reshape(batch, -1), INFEASIBLE)
 

@@ -50,12 +50,12 @@ class TrainConfig:
     updates: int | None = 100
     seconds: float | None = None
     episodes: int = 16
-    epochs: int = 3
-    minibatches: int = 4
-    learning_rate: float = 1e-3
+    epochs: int = 2
+    minibatches: int = 6
+    learning_rate: float = 2e-3
     clip: float = 0.2
     discount: float = 1.0
-    trace: float = 0.97
+    trace: float = 0.99
     entropy_start: float = 0.01
     entropy_end: float = 0.001
     value_weight: float = 0.5

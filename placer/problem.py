@@ -66,7 +66,7 @@ def bucket(sizes: Sizes) -> Sizes:
     """
 
     def up(count: int) -> int:
-        step = 2 ** max((count - 1).bit_length() - 3, 3)
+        step = 2 ** max((count - 1).bit_length() - 3, 4)
         return -(-count // step) * step
 
     hard = sizes.hard if sizes.hard < 8 else -(-sizes.hard // 8) * 8

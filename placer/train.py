@@ -100,7 +100,7 @@ def train(
             if progress:
                 progress(progress_of(curve, config))
     cost = float(state.best_cost)
-    best = _placement(netlist, initial, state.best_position, state.best_orientation) if np.isfinite(cost) else None
+    best = placement_of(netlist, initial, state.best_position, state.best_orientation) if np.isfinite(cost) else None
     return TrainResult(state.params, curve, best, cost, reason)
 
 
@@ -129,7 +129,7 @@ def place(
     problem = problem_for(netlist, initial, config)
     outcome = _sample(problem, params, jax.random.key(seed), config, samples)
     best = int(jnp.argmin(outcome.cost))
-    return _placement(netlist, initial, outcome.position[best], outcome.orientation[best])
+    return placement_of(netlist, initial, outcome.position[best], outcome.orientation[best])
 
 
 def settle(netlist: Netlist, initial: Placement, placement: Placement, config: TrainConfig) -> Placement:
@@ -143,7 +143,7 @@ def settle(netlist: Netlist, initial: Placement, placement: Placement, config: T
     there = np.append(placement.position, [[0.0, 0.0]], 0)[np.minimum(nodes, len(placement.position))]
     position = jnp.asarray(there, jnp.float32)
     outcome = _finish(problem, position, config.soft_iterations * FINAL_SOFT_FACTOR)
-    settled = _placement(netlist, initial, outcome.position, outcome.orientation)
+    settled = placement_of(netlist, initial, outcome.position, outcome.orientation)
     movers = netlist.nodes(NodeKind.HARD)
     settled.position[movers] = placement.position[movers]  # single precision does not move them
     return settled
@@ -173,7 +173,7 @@ def _sample(problem: Problem, params: Params, key: jax.Array, config: TrainConfi
     return jax.vmap(env.finish, (None, 0, None))(problem, final.position, config.soft_iterations * FINAL_SOFT_FACTOR)
 
 
-def _placement(netlist: Netlist, initial: Placement, position: jax.Array, orientation: jax.Array) -> Placement:
+def placement_of(netlist: Netlist, initial: Placement, position: jax.Array, orientation: jax.Array) -> Placement:
     """In doubles, without padding; what does not move stays exactly where it was."""
     count = len(netlist.node_names)
     position, orientation = position[:count], orientation[:count]

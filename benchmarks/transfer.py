@@ -1,0 +1,229 @@
+"""Does a policy that was pre-trained on synthetic netlists do better on netlists that it has not seen?
+
+python -m benchmarks.transfer pretrain                # the policy, into runs/
+python -m benchmarks.transfer learn --design tiny     # zero-shot, fine-tuned, from scratch, greedy, random
+python -m benchmarks.transfer search --design tiny    # policy and refinement against ``auto`` alone
+
+Held out are a real design (mempool_tile_ng45) and three accelerators of ours, for which the EDA tools make netlists
+under ``runs/``; results of designs add up. In ``learn`` hard macros are placed by the policy alone, and all costs are
+those of sampled episodes with the environment's own soft step, so baselines get that step too. The scale is small: a
+grid of 16 x 16 for the policy, 10 to 24 macros.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.stats
+from flax import serialization
+
+from benchmarks.results import Figure, read_results, shared_data, write_figures
+from placer import env
+from placer.baselines.greedy_packing import greedy_packing
+from placer.baselines.random_legal import random_legal
+from placer.formats.plc import load_design
+from placer.netlist import Netlist, Placement
+from placer.policy import PolicyConfig
+from placer.portfolio import place_auto
+from placer.ppo import TrainConfig
+from placer.pretrain import pretrain, problems_of
+from placer.problem import Problem
+from placer.synthetic import synthetic
+from placer.train import placement_of
+
+COMMAND = "python -m benchmarks.transfer"
+
+ROOT = Path(__file__).resolve().parents[1]
+
+FOLDER = ROOT / "runs" / "bench-transfer"
+
+REAL = "mempool_tile_ng45"
+
+ACCELERATORS = ("tiny", "default", "8x8")
+
+SYNTHETIC = tuple((16, seed) for seed in range(8))
+
+LATE = 3
+"""Updates whose mean cost is what a run has reached."""
+
+RANDOM_SEEDS = 8
+
+SEARCH_SEEDS = (1, 2, 3, 4, 5)
+
+_finish = jax.jit(env.finish, static_argnums=2)
+
+
+def accelerator(name: str) -> tuple[Netlist, Placement]:
+    """The clustered netlist of one of our designs, made by the flow unless it is there already."""
+    from loop import stages
+    from loop.config import LoopConfig
+    from rtl import AcceleratorSpec
+
+    folder = FOLDER / name
+    synth, planned = folder / "synth", folder / "floorplan"
+    if not (planned / stages.INITIAL).exists():
+        spec, config = AcceleratorSpec.from_toml(ROOT / "rtl" / "designs" / f"{name}.toml"), LoopConfig()
+        synth.mkdir(parents=True, exist_ok=True)
+        planned.mkdir(exist_ok=True)
+        stages.synthesise(synth, spec, config.pdk)
+        stages.floorplan(planned, spec, synth, config)
+    return load_design(planned / stages.NETLIST, planned / stages.INITIAL)
+
+
+def held_out(name: str) -> tuple[Netlist, Placement]:
+    """A netlist that the policy did not see in pre-training."""
+    if name != REAL:
+        return accelerator(name)
+    folder = shared_data() / "benchmarks" / REAL
+    return load_design(folder / "netlist.pb.txt.gz", folder / "initial.plc")
+
+
+def settled_cost(problem: Problem, placement: Placement, config: TrainConfig) -> float:
+    """The cost of a placement's hard macros with the environment's own soft step and flips."""
+    nodes = np.minimum(np.asarray(problem.slot_node[: problem.hard_size.shape[0]]), len(placement.position) - 1)
+    position = jnp.asarray(placement.position[nodes], jnp.float32)
+    return float(_finish(problem, position, config.soft_iterations).cost)
+
+
+def steps_ratio(tuned: np.ndarray, scratch: np.ndarray) -> float:
+    """Updates of the fine-tuned run until the mean of ``LATE`` is what the other reached, over that one's updates.
+
+    An update's cost is that of its episodes before it learns, so the least is one update. A run that never gets there
+    counts as twice the budget.
+    """
+    goal = scratch[-LATE:].mean()
+    windows = np.array([tuned[max(0, i - LATE + 1) : i + 1].mean() for i in range(len(tuned))])
+    there = np.flatnonzero(windows <= goal)
+    return float(there[0] + 1) / len(scratch) if len(there) else 2.0
+
+
+def compare(
+    problem: Problem, design: tuple[Netlist, Placement], config: TrainConfig, params: Any, seed: int
+) -> dict[str, Any]:
+    """One held-out design: zero-shot, fine-tuned, from scratch, greedy and random."""
+    tuned = pretrain([problem], config, params, seed).cost
+    scratch = pretrain([problem], config, None, seed).cost
+    drawn = [settled_cost(problem, random_legal(*design, seed), config) for seed in range(RANDOM_SEEDS)]
+    return {
+        "zero_shot": float(tuned[0]),
+        "untrained": float(scratch[0]),
+        "greedy": settled_cost(problem, greedy_packing(*design), config),
+        "random_legal": float(np.mean(drawn)),
+        "fine_tuned": float(tuned[-LATE:].mean()),
+        "scratch": float(scratch[-LATE:].mean()),
+        "steps_ratio": steps_ratio(tuned, scratch),
+        "curve_fine_tuned": tuned.round(5).tolist(),
+        "curve_scratch": scratch.round(5).tolist(),
+    }
+
+
+def search(
+    problem: Problem, design: tuple[Netlist, Placement], config: TrainConfig, params: Any, moves: int
+) -> list[dict[str, float]]:
+    """``auto`` with the policy's placement as one more start, against ``auto`` alone, of equal processor time.
+
+    The time of the policy is that of one update, learning included, which is more than the episodes take; it is taken
+    off the moves, at the rate of the run without the policy. Compilation is not counted.
+    """
+    netlist, initial = design
+    pretrain([problem], config, params, 0)  # compiles
+    runs = []
+    for seed in SEARCH_SEEDS:
+        began = time.process_time()
+        state = pretrain([problem], config, params, seed).states[0]
+        placement = placement_of(netlist, initial, state.best_position, state.best_orientation)
+        middle = time.process_time()
+        alone = place_auto(netlist, initial, seed=seed, moves=moves).found.cost
+        end = time.process_time()
+        left = moves - int(moves * (middle - began) / (end - middle))
+        both = place_auto(netlist, initial, seed=seed, moves=max(left, 1), starts=[("policy", placement)])
+        runs.append(
+            {
+                "policy": float(state.best_cost),
+                "auto": alone,
+                "policy_and_auto": both.found.cost,
+                "policy_cpu_s": middle - began,
+                "auto_cpu_s": end - middle,
+                "won_the_race": float(min(both.race, key=lambda name: both.race[name]) == "policy"),
+            }
+        )
+        print(runs[-1], flush=True)
+    return runs
+
+
+def main() -> None:
+    """Measure and write into ``benchmarks/results/rl.json``."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("part", choices=("pretrain", "learn", "search"))
+    parser.add_argument("--design", choices=(REAL, *ACCELERATORS), default=ACCELERATORS[0], help="held out")
+    parser.add_argument("--pretrain-updates", type=int, default=80)
+    parser.add_argument("--updates", type=int, default=16, help="of fine-tuning and from scratch, 16 episodes each")
+    parser.add_argument("--moves", type=int, default=200_000, help="of each search")
+    arguments = parser.parse_args()
+    policy = PolicyConfig(grid=16, deconv=(16, 8, 8))
+    learning = TrainConfig(updates=arguments.pretrain_updates, policy=policy)
+    config = TrainConfig(updates=arguments.updates, policy=policy)
+    path = FOLDER / "policy.msgpack"
+    if arguments.part == "pretrain":
+
+        def tell(number: int, turn: int, cost: float) -> None:
+            print(f"update {number}: synthetic netlist {SYNTHETIC[turn]}, cost {cost:.4f}", flush=True)
+
+        learnt = pretrain(problems_of([synthetic(*which) for which in SYNTHETIC], learning), learning, progress=tell)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(serialization.msgpack_serialize(jax.tree.map(np.asarray, learnt.params)))
+        details = {"cost": learnt.cost.round(4).tolist(), "netlist": [SYNTHETIC[turn] for turn in learnt.design]}
+        write_figures("rl", [], {"pretraining": details})
+        return
+    params = jax.tree.map(jnp.asarray, serialization.msgpack_restore(path.read_bytes()))
+    design = held_out(arguments.design)
+    (problem,) = problems_of([design], config)
+    runs = dict(read_results("rl").get(arguments.part, {}))
+    command = f"{COMMAND} {arguments.part} --design NAME"
+    if arguments.part == "learn":
+        runs[arguments.design] = compare(problem, design, config, params, 0)
+        write_figures("rl", learning_figures(runs, f"{command} --updates {arguments.updates}"), {"learn": runs})
+    else:
+        runs[arguments.design] = search(problem, design, replace(config, updates=1), params, arguments.moves)
+        write_figures("rl", search_figures(runs, f"{command} --moves {arguments.moves}"), {"search": runs})
+
+
+def search_figures(runs: dict[str, list[dict[str, float]]], command: str) -> list[Figure]:
+    """The gain by the policy, relative, over all pairs of runs, with the ends of Student's 95% interval."""
+    gains = np.array([1 - run["policy_and_auto"] / run["auto"] for pairs in runs.values() for run in pairs])
+    reach = scipy.stats.t.ppf(0.975, len(gains) - 1) * gains.std(ddof=1) / len(gains) ** 0.5
+    return [
+        Figure("policy_gain_over_auto", float(gains.mean()), "1", "higher", None, SEARCH_SEEDS, command),
+        Figure("policy_gain_over_auto_ci_low", float(gains.mean() - reach), "1", "higher", 0.0, SEARCH_SEEDS, command),
+        Figure(
+            "policy_gain_over_auto_ci_high", float(gains.mean() + reach), "1", "higher", None, SEARCH_SEEDS, command
+        ),
+    ]
+
+
+def learning_figures(runs: dict[str, Any], command: str) -> list[Figure]:
+    """Means over designs."""
+    seeds = [0]
+
+    def ratio(above: str, below: str) -> float:
+        return float(np.mean([run[above] / run[below] for run in runs.values()]))
+
+    steps = float(np.mean([run["steps_ratio"] for run in runs.values()]))
+    return [
+        Figure("zero_shot_vs_greedy_ratio", ratio("zero_shot", "greedy"), "1", "lower", None, seeds, command),
+        Figure("zero_shot_vs_random_ratio", ratio("zero_shot", "random_legal"), "1", "lower", None, seeds, command),
+        Figure("zero_shot_vs_untrained_ratio", ratio("zero_shot", "untrained"), "1", "lower", None, seeds, command),
+        Figure("fine_tuned_vs_scratch_ratio", ratio("fine_tuned", "scratch"), "1", "lower", None, seeds, command),
+        Figure("transfer_steps_ratio", steps, "1", "lower", 0.25, seeds, command),
+    ]
+
+
+if __name__ == "__main__":
+    main()

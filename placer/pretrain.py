@@ -1,0 +1,107 @@
+"""Pre-training: one policy on many netlists, so that it does well on netlists that it has not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import zip_longest
+
+import jax
+import numpy as np
+
+from placer.cost_jax import CostSizes
+from placer.netlist import FloatArray, IntArray, Netlist, Placement
+from placer.policy import Params
+from placer.ppo import TrainConfig, TrainState, initial_state, update
+from placer.problem import Problem, Sizes, bucket, problem_of, sizes_of
+
+_update = partial(jax.jit, static_argnames=("config", "score"))(update)
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A policy and how it came about; U updates.
+
+    Attributes:
+        params: of the network.
+        design: number of the netlist that each update played.
+        cost: mean cost of each update's episodes, played before the policy learnt from them.
+        states: of each netlist, with the best placement that was met.
+    """
+
+    params: Params
+    design: IntArray  # [U]
+    cost: FloatArray  # [U]
+    states: list[TrainState]
+
+
+def problems_of(designs: Sequence[tuple[Netlist, Placement]], config: TrainConfig) -> list[Problem]:
+    """The netlists as the environment sees them; those of the same grid get the same sizes, so share compiled code."""
+    needs = [sizes_of(*design) for design in designs]
+    grids = [(netlist.canvas.columns, netlist.canvas.rows) for netlist, _ in designs]
+    rooms = {grid: bucket(common([n for n, g in zip(needs, grids, strict=True) if g == grid])) for grid in grids}
+    return [
+        problem_of(*design, config.policy.grid, config.fine, config.weights, config.halo, rooms[grid])
+        for design, grid in zip(designs, grids, strict=True)
+    ]
+
+
+def common(sizes: Sequence[Sizes]) -> Sizes:
+    """The least sizes that hold each of some netlists."""
+
+    def most(field: str) -> int:
+        return max(getattr(s, field) for s in sizes)
+
+    def most_cost(field: str) -> int:
+        return max(getattr(s.cost, field) for s in sizes)
+
+    nets = tuple(max(counts) for counts in zip_longest(*(s.cost.nets for s in sizes), fillvalue=0))
+    return Sizes(
+        most("hard"),
+        most("soft"),
+        most("ports"),
+        most("connections"),
+        most("graph_edges"),
+        CostSizes(most_cost("nodes"), most_cost("hard"), most_cost("points"), nets),
+    )
+
+
+def pretrain(
+    problems: Sequence[Problem],
+    config: TrainConfig,
+    params: Params | None = None,
+    seed: int = 0,
+    progress: Callable[[int, int, float], None] | None = None,
+) -> Pretrained:
+    """Train one policy on netlists by turns, in a new random order in each round.
+
+    Moments of the returns are each netlist's own, those of the gradients are shared. With one problem this is the
+    training of ``placer.train``, without checkpoints.
+
+    Args:
+        problems: to learn on.
+        config: ``updates`` is the budget, over all of them.
+        params: to begin with; None: new ones.
+        seed: of everything random.
+        progress: called after each update with its number, the netlist's and the mean cost.
+    """
+    if config.updates is None:
+        raise ValueError("pre-training has its budget in updates")
+    states = [initial_state(problem, config, seed, params) for problem in problems]
+    params, moments = states[0].params, states[0].optimizer
+    random = np.random.default_rng(seed)
+    order: list[int] = []
+    while len(order) < config.updates:
+        order += [int(turn) for turn in random.permutation(len(problems))]
+    costs = []
+    for number, turn in enumerate(order[: config.updates]):
+        state = replace(states[turn], params=params, optimizer=moments)
+        state, metrics = _update(
+            state, problems[turn], jax.random.key(seed + turn), config.compiled, number / config.updates
+        )
+        states[turn], params, moments = state, state.params, state.optimizer
+        costs.append(float(metrics.cost))
+        if progress:
+            progress(number, turn, costs[-1])
+    return Pretrained(params, np.array(order[: config.updates], np.int32), np.array(costs), states)

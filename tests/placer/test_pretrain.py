@@ -1,0 +1,58 @@
+"""Pre-training on several netlists, and that netlists of about the same size share compiled code."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import jax
+import numpy as np
+
+from placer import train as learner
+from placer.netlist import Placement
+from placer.pretrain import pretrain, problems_of
+from placer.train import train
+from tests.placer.test_training import CONFIG, design
+
+SHORT = replace(CONFIG, updates=4, episodes=4, epochs=2, checkpoint_updates=2)
+
+
+def test_a_netlist_of_the_same_bucket_compiles_nothing_again() -> None:
+    netlist, initial = design()
+    one = replace(SHORT, updates=1)
+    train(netlist, initial, one)
+    # Another netlist: one soft macro and two nets fewer, other sizes and weights; and another budget.
+    keep = np.arange(8) != 3
+    first, end = netlist.net_start[:-1], netlist.net_start[1:]
+    nets = [netlist.net_pins[a:b] for a, b in zip(first, end, strict=True)]
+    left = [net for net in nets if 3 not in netlist.pin_node[net]]
+    number = np.cumsum(keep) - 1
+    pins = np.concatenate(left)
+    other = replace(
+        netlist,
+        node_names=tuple(np.array(netlist.node_names)[keep]),
+        node_kind=netlist.node_kind[keep],
+        node_size=netlist.node_size[keep] * 1.1,
+        node_fixed=netlist.node_fixed[keep],
+        pin_names=tuple(np.array(netlist.pin_names)[pins]),
+        pin_node=number[netlist.pin_node[pins]].astype(np.int32),
+        pin_offset=netlist.pin_offset[pins],
+        net_start=np.cumsum([0] + [len(net) for net in left]).astype(np.int32),
+        net_pins=np.arange(len(pins), dtype=np.int32),
+        net_weight=np.linspace(1.0, 2.0, len(left)),
+    )
+    before = learner._update._cache_size()
+    train(other, Placement(initial.position[keep], initial.orientation[keep]), replace(one, updates=2))
+    assert learner._update._cache_size() == before
+
+
+def test_pretraining_on_one_netlist_is_training() -> None:
+    netlist, initial = design()
+    problems = problems_of([(netlist, initial), design(20.0)], SHORT)
+    alone = pretrain(problems[:1], SHORT, seed=3)
+    result = train(netlist, initial, SHORT, seed=3)
+    np.testing.assert_array_equal(alone.cost, result.curve.cost)
+    for a, b in zip(jax.tree.leaves(alone.params), jax.tree.leaves(result.params), strict=True):
+        np.testing.assert_array_equal(a, b)
+    both = pretrain(problems, SHORT, seed=3)
+    assert sorted(both.design[:2]) == sorted(both.design[2:]) == [0, 1]
+    assert np.isfinite(both.cost).all()
