@@ -2,6 +2,7 @@
 
 python -m benchmarks.rl speed                       # environment steps per second, exact resume
 python -m benchmarks.rl scratch --updates 20        # one seed on ariane133_ng45; seeds add up
+python -m benchmarks.rl learning                    # a small synthetic netlist, beside shuffled rewards
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ import argparse
 import contextlib
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.results import Figure, read_results, shared_data, write_figures
@@ -25,8 +28,9 @@ from placer.env import MAPS
 from placer.formats.plc import load_design
 from placer.netlist import Netlist, Placement
 from placer.policy import PolicyConfig
-from placer.ppo import TrainConfig, initial_state
+from placer.ppo import Metrics, TrainConfig, TrainState, initial_state, update
 from placer.problem import Problem
+from placer.synthetic import synthetic
 from placer.train import TrainResult, place, problem_for, settle, train
 
 COMMAND = "python -m benchmarks.rl"
@@ -34,6 +38,13 @@ COMMAND = "python -m benchmarks.rl"
 DESIGN = "ariane133_ng45"
 
 ENVIRONMENTS = 16
+
+STEPS_BAR = 5.0
+"""Environment steps per second that two cores must reach."""
+
+LEARNING_SEEDS = (0, 1)
+
+LEARNING_UPDATES = 50
 
 SAMPLES = 8
 """Episodes of which a policy's placement is the best."""
@@ -125,11 +136,15 @@ def scratch(netlist: Netlist, initial: Placement, seed: int, config: TrainConfig
 def main() -> None:
     """Measure and write ``benchmarks/results/rl.json``."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", choices=("speed", "scratch"))
+    parser.add_argument("part", choices=("speed", "scratch", "learning"))
     parser.add_argument("--updates", type=int, default=20, help="budget of a run from scratch, 16 episodes each")
     parser.add_argument("--no-prior", action="store_true", help="begin without any preference, as a control")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
+    if arguments.part == "learning":
+        curves = {seed: learning(seed) for seed in LEARNING_SEEDS}
+        write_figures("rl", learning_figures(curves), {"learning": {str(seed): c for seed, c in curves.items()}})
+        return
     folder = shared_data() / "benchmarks" / DESIGN
     netlist, initial = load_design(folder / "netlist.pb.txt.gz", folder / "initial.plc")
     if arguments.part == "speed":
@@ -137,7 +152,7 @@ def main() -> None:
         equal = float(resume_equal(netlist, initial))
         command = f"{COMMAND} speed"
         figures = [
-            Figure("env_steps_per_s_cpu", steps_per_second(problem), "1/s", "higher", None, [0], command),
+            Figure("env_steps_per_s_cpu", steps_per_second(problem), "1/s", "higher", STEPS_BAR, [0], command),
             Figure("resume_bitwise_equal", equal, "1", "higher", 1.0, [1], command),
         ]
         write_figures("rl", figures)
@@ -157,39 +172,66 @@ def scratch_figures(key: str, runs: dict[str, Any], updates: int) -> list[Figure
     seeds = sorted(int(seed) for seed in runs)
     control = key != DESIGN
     command = f"{COMMAND} scratch --updates {updates} --seed N" + (" --no-prior" if control else "")
-    name = "scratch_no_prior" if control else "scratch"
 
-    def mean(field: str) -> float:
-        return float(np.mean([run[field] for run in runs.values()]))
+    def figure(name: str, value: float, bar: float | None = None) -> Figure:
+        name, bar = (f"no_prior_{name}", None) if control else (name, bar)
+        return Figure(name, value, "1", "lower", bar, seeds, command)
+
+    def mean(values: Callable[[dict[str, Any]], float]) -> float:
+        return float(np.mean([values(run) for run in runs.values()]))
 
     figures = [
-        Figure(f"{name}_ariane133_proxy", mean("proxy"), "1", "lower", None if control else GOAL, seeds, command),
-        Figure(f"{name}_untrained_ariane133_proxy", mean("untrained_proxy"), "1", "lower", None, seeds, command),
-        Figure(
-            f"{name}_first_updates_mean_proxy",
-            float(np.mean([run["curve_cost"][0] for run in runs.values()])),
-            "1",
-            "lower",
-            None,
-            seeds,
-            command,
-        ),
-        Figure(
-            f"{name}_last_5_updates_mean_proxy",
-            float(np.mean([run["curve_cost"][-5:] for run in runs.values()])),
-            "1",
-            "lower",
-            None,
-            seeds,
-            command,
-        ),
+        figure("scratch_ariane133_proxy", mean(lambda run: run["proxy"]), GOAL),
+        figure("untrained_ariane133_proxy", mean(lambda run: run["untrained_proxy"])),
+        figure("scratch_first_episodes_proxy", mean(lambda run: run["curve_cost"][0])),
+        figure("scratch_last_episodes_proxy", mean(lambda run: np.mean(run["curve_cost"][-5:]))),
     ]
     until = [run["episodes_until_goal"] for run in runs.values()]
     if None not in until:
         ratio = float(np.mean(until)) / CIRCUIT_TRAINING_EPISODES
-        bar = None if control else 0.1
-        figures.append(Figure(f"{name}_episodes_ratio_to_circuit_training", ratio, "1", "lower", bar, seeds, command))
+        figures.append(figure("episodes_ratio_to_circuit_training", ratio, 0.1))
     return figures
+
+
+def learning(seed: int) -> dict[str, list[float]]:
+    """Mean cost of each update's episodes on a synthetic netlist of 16 macros, learning from true and shuffled costs.
+
+    The policy's grid is 16 x 16.
+    """
+    config = TrainConfig(updates=LEARNING_UPDATES, policy=PolicyConfig(grid=16, deconv=(16, 8, 8)))
+    problem = problem_for(*synthetic(16, 0), config)
+
+    @jax.jit
+    def one(state: TrainState, shuffled: jax.Array, done: float) -> tuple[TrainState, Metrics]:
+        def score(cost: jax.Array, key: jax.Array) -> jax.Array:
+            return jnp.where(shuffled, jax.random.permutation(key, cost), cost)
+
+        return update(state, problem, jax.random.key(seed), config.compiled, done, score)
+
+    curves = {}
+    for name in ("true", "shuffled"):
+        state, costs = initial_state(problem, config, seed), []
+        for number in range(LEARNING_UPDATES):
+            state, metrics = one(state, jnp.asarray(name == "shuffled"), number / LEARNING_UPDATES)
+            costs.append(round(float(metrics.cost), 5))
+        curves[name] = costs
+        print(seed, name, costs, flush=True)
+    return curves
+
+
+def learning_figures(curves: dict[int, dict[str, list[float]]]) -> list[Figure]:
+    """Mean cost of the last five updates' episodes over that of the first two, of both curves."""
+    ratios = {
+        name: float(np.mean([np.mean(both[name][-5:]) / np.mean(both[name][:2]) for both in curves.values()]))
+        for name in ("true", "shuffled")
+    }
+    command = f"{COMMAND} learning"
+    return [
+        Figure("learning_last_to_first_cost", ratios["true"], "1", "lower", None, LEARNING_SEEDS, command),
+        Figure(
+            "learning_last_to_first_cost_shuffled", ratios["shuffled"], "1", "higher", None, LEARNING_SEEDS, command
+        ),
+    ]
 
 
 if __name__ == "__main__":
