@@ -103,7 +103,13 @@ def _planned(
 def _black_parrot(name: str, macros: str, period: float) -> Callable[[Pdk, Path], Subject]:
     designs = "$ORFS_ROOT/flow/designs"
     return _foreign(
-        f"{designs}/src/{name}/pickled.v {designs}/nangate45/{name}/macros.v", name, macros, period, "clk_i", False, 0.35
+        f"{designs}/src/{name}/pickled.v {designs}/nangate45/{name}/macros.v",
+        name,
+        macros,
+        period,
+        "clk_i",
+        False,
+        0.35,
     )
 
 
