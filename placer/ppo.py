@@ -17,6 +17,7 @@ import optax
 from jax import Array
 
 from placer import env
+from placer.devices import spread
 from placer.env import Observation, Outcome
 from placer.policy import Params, PolicyConfig, PolicyNetwork, decide, encode, entropy, log_probability
 from placer.problem import Problem
@@ -248,8 +249,8 @@ def episode_keys(key: Array, update: Array | int, config: TrainConfig) -> Array:
 
 
 def collect(problem: Problem, params: Params, config: TrainConfig, keys: Array) -> Episodes:
-    """Play one episode per key [T] to its end, soft macros and cost included."""
-    final, steps = play(problem, params, config, keys)
+    """Play one episode per key [T] to its end, soft macros and cost included; on all devices in use."""
+    final, steps = play(problem, params, config, spread(keys))
     return Episodes(steps, jax.vmap(env.finish, (None, 0, None))(problem, final.position, config.soft_iterations))
 
 
@@ -313,7 +314,7 @@ def learn(
 
     def descend(carry: tuple[Params, optax.OptState], chosen: Array) -> tuple[tuple[Params, optax.OptState], Array]:
         params, moments = carry
-        some = jax.tree.map(lambda leaf: leaf[chosen], batch)
+        some = jax.tree.map(lambda leaf: spread(leaf[chosen]), batch)
         slope, report = jax.grad(loss, has_aux=True)(params, problem, config, some, bonus)
         change, moments = chain.update(slope, moments, params)
         params = jax.tree.map(lambda p, c: p - rate * c, params, change)

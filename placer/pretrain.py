@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import zip_longest
 
 import jax
@@ -13,10 +12,9 @@ import numpy as np
 from placer.cost_jax import CostSizes
 from placer.netlist import FloatArray, IntArray, Netlist, Placement
 from placer.policy import Params
-from placer.ppo import TrainConfig, TrainState, initial_state, update
+from placer.ppo import TrainConfig, TrainState, episode_keys, initial_state
 from placer.problem import Problem, Sizes, bucket, problem_of, sizes_of
-
-_update = partial(jax.jit, static_argnames=("config", "score"))(update)
+from placer.train import collect_here, learn_here
 
 
 @dataclass(frozen=True)
@@ -96,10 +94,10 @@ def pretrain(
         order += [int(turn) for turn in random.permutation(len(problems))]
     costs = []
     for number, turn in enumerate(order[: config.updates]):
-        state = replace(states[turn], params=params, optimizer=moments)
-        state, metrics = _update(
-            state, problems[turn], jax.random.key(seed + turn), config.compiled, number / config.updates
-        )
+        problem, state = problems[turn], replace(states[turn], params=params, optimizer=moments)
+        key = jax.random.key(seed + turn)
+        episodes = collect_here(problem, params, config.compiled, episode_keys(key, int(state.update), config))
+        state, metrics = learn_here(state, problem, key, config.compiled, episodes, number / config.updates)
         states[turn], params, moments = state, state.params, state.optimizer
         costs.append(float(metrics.cost))
         if progress:

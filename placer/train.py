@@ -17,10 +17,22 @@ import numpy as np
 from placer import env
 from placer.checkpoint import Checkpoints, fingerprint
 from placer.curve import Curve, Progress, ended, progress_of, spent
+from placer.devices import all_local_devices, everywhere
 from placer.event_log import EventLog
-from placer.netlist import Netlist, NodeKind, Placement
+from placer.netlist import InputError, Netlist, NodeKind, Placement
 from placer.policy import Params
-from placer.ppo import TrainConfig, initial_state, play, update
+from placer.ppo import (
+    Episodes,
+    Metrics,
+    TrainConfig,
+    TrainState,
+    collect,
+    episode_keys,
+    initial_state,
+    learn,
+    play,
+    update,
+)
 from placer.problem import Problem, problem_of
 
 CHECKPOINTS, EVENTS = "checkpoints", "tensorboard"
@@ -28,6 +40,10 @@ CHECKPOINTS, EVENTS = "checkpoints", "tensorboard"
 
 FINAL_SOFT_FACTOR = 8
 """The final placement's soft macros get this many times the iterations that an episode's get in training."""
+
+
+Collector = Callable[[Problem, Params, TrainConfig, jax.Array], Episodes]
+"""Plays one episode per key [T]: ``placer.ppo.collect``, wherever it runs."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +74,9 @@ def train(
     out_dir: Path | None = None,
     resume: bool = False,
     progress: Callable[[Progress], None] | None = None,
+    collector: Collector | None = None,
 ) -> TrainResult:
-    """Train a policy on one netlist, until the budget is spent or a plateau is reached.
+    """Train a policy on one netlist, until the budget is spent or a plateau is reached; on all local accelerators.
 
     Args:
         netlist: clustered, with its canvas.
@@ -71,26 +88,34 @@ def train(
         resume: continue from the last checkpoint in ``out_dir`` if there is one; with a budget of updates the result
             equals that of an undisturbed run, bit for bit on one machine.
         progress: called after each update.
+        collector: plays the episodes; by default this process does.
 
     Raises:
         CheckpointError: the checkpoint is damaged or belongs to another run.
+        InputError: ``params`` are of another network.
         Infeasible: there is no legal placement, or none was found.
     """
     problem = problem_for(netlist, initial, config)
-    state = initial_state(problem, config, seed, params)
     curve = Curve.empty()
-    with ExitStack() as files:
+    if params is not None:
+        _same_network(params, problem, config)
+    with ExitStack() as resources:
+        resources.enter_context(all_local_devices(config.episodes))
+        problem = everywhere(problem)
+        state = everywhere(initial_state(problem, config, seed, params))
         checkpoints, log = None, None
         if out_dir:
             run = fingerprint(problem, config, seed, params)
-            checkpoints = files.enter_context(Checkpoints(out_dir / CHECKPOINTS, run, resume))
+            checkpoints = resources.enter_context(Checkpoints(out_dir / CHECKPOINTS, run, resume))
             state, curve = checkpoints.latest(state) or (state, curve)
-            log = files.enter_context(EventLog(out_dir / EVENTS, curve, config.episodes))
+            log = resources.enter_context(EventLog(out_dir / EVENTS, curve, config.episodes))
         key = jax.random.key(seed)
         began = time.monotonic() - curve.elapsed
         reason = ended(curve, config)
         while reason is None:
-            state, metrics = _update(state, problem, key, config.compiled, spent(curve, config))
+            keys = episode_keys(key, curve.updates, config)
+            episodes = (collector or collect_here)(problem, state.params, config.compiled, keys)
+            state, metrics = learn_here(state, problem, key, config.compiled, episodes, spent(curve, config))
             curve = curve.extended(metrics, float(state.best_cost), time.monotonic() - began)
             reason = ended(curve, config)
             if log:
@@ -102,6 +127,20 @@ def train(
     cost = float(state.best_cost)
     best = placement_of(netlist, initial, state.best_position, state.best_orientation) if np.isfinite(cost) else None
     return TrainResult(state.params, curve, best, cost, reason)
+
+
+def _same_network(params: Params, problem: Problem, config: TrainConfig) -> None:
+    """Raise an InputError where parameters do not fit the network of a configuration."""
+    wanted, given = (
+        {jax.tree_util.keystr(path): np.shape(leaf) for path, leaf in jax.tree.leaves_with_path(tree)}
+        for tree in (jax.eval_shape(lambda: initial_state(problem, config, 0).params), params)
+    )
+    wrong = sorted(name for name in wanted.keys() | given.keys() if wanted.get(name) != given.get(name))
+    if wrong:
+        raise InputError(
+            f"the policy is of another network: {wrong[0]} is {given.get(wrong[0])} and should be "
+            f"{wanted.get(wrong[0])}; train one with this version"
+        )
 
 
 def place(
@@ -163,7 +202,16 @@ def problem_for(netlist: Netlist, initial: Placement, config: TrainConfig) -> Pr
 
 
 _finish = jax.jit(env.finish, static_argnums=2)
-_update = partial(jax.jit, static_argnames=("config", "score"))(update)
+collect_here: Collector = partial(jax.jit, static_argnames="config")(collect)
+"""Episodes played by this process."""
+
+
+@partial(jax.jit, static_argnames="config")
+def learn_here(
+    state: TrainState, problem: Problem, key: jax.Array, config: TrainConfig, episodes: Episodes, done: float
+) -> tuple[TrainState, Metrics]:
+    """As ``placer.ppo.learn``, by this process; parameters stay on all devices in use."""
+    return everywhere(learn(state, problem, key, config, episodes, done))
 
 
 @partial(jax.jit, static_argnames=("config", "samples"))
