@@ -1,4 +1,4 @@
-"""The command line: ``chiploop place | sim | regress | rtl | perf | flow | loop | ppa | validate | pdk``.
+"""The command line: ``chiploop place | train | sim | regress | rtl | perf | flow | loop | ppa | validate | pdk``.
 
 Exit codes: 0 done, 2 the request or its input is at fault, 3 a tool or the machine is, 1 a defect of chiploop itself.
 Heavy modules are imported by the command that needs them, so that help and cached runs are quick.
@@ -90,6 +90,9 @@ def place(
     lef: Annotated[list[Path] | None, typer.Option(help="technology and cells of a .def; may be repeated")] = None,
     halo: Annotated[float, typer.Option(min=0.0, help="um kept free on each side of each hard macro")] = 0.0,
     seed: Annotated[int, typer.Option(help="of everything random")] = 0,
+    policy: Annotated[
+        Path | None, typer.Option(help="rl: start from this policy; with --time 0 place by it as it is")
+    ] = None,
     flat: Annotated[bool, typer.Option("--flat", help="place the standard cells of a .aux too, in its rows")] = False,
     out: Annotated[Path | None, typer.Option(help="folder for the results [default: runs/place/METHOD]")] = None,
 ) -> None:
@@ -109,11 +112,45 @@ def place(
         console.print(f"wirelength {found['hpwl_um']:.6g} um, legal, after {found['seconds']:.1f} s; in {folder}")
         return
     folder = out or Path("runs/place") / method
-    result = place_netlist(netlist, plc, lef or (), method, Effort(time, moves, seed, halo), folder, console)
+    result = place_netlist(netlist, plc, lef or (), method, Effort(time, moves, seed, halo, policy), folder, console)
     parts = ", ".join(f"{name} {result[name]:.4f}" for name in ("wirelength", "density", "congestion"))
     if "training_ended" in result:
         console.print(f"training ended: {result['training_ended']}")
     console.print(f"proxy {result['proxy']:.4f} ({parts}) after {result['seconds']:.1f} s, legal; written to {folder}")
+
+
+@app.command()
+def train(
+    netlist: Annotated[Path, typer.Argument(help="netlist: .pb.txt (Circuit Training), .def or .aux (Bookshelf)")],
+    updates: Annotated[int | None, typer.Option(min=1, help="budget in policy updates [default: 200]")] = None,
+    time: Annotated[float | None, typer.Option(min=0.0, help="budget in seconds, instead or too")] = None,
+    policy: Annotated[Path | None, typer.Option(help="start from this policy [default: a new one]")] = None,
+    workers: Annotated[int, typer.Option(min=0, help="Ray actors that play the episodes; 0: this process")] = 0,
+    cluster: Annotated[str | None, typer.Option(help="address of a Ray cluster [default: this machine]")] = None,
+    plc: Annotated[Path | None, typer.Option(help="canvas and fixed nodes [default: initial.plc beside it]")] = None,
+    lef: Annotated[list[Path] | None, typer.Option(help="technology and cells of a .def; may be repeated")] = None,
+    halo: Annotated[float, typer.Option(min=0.0, help="um kept free on each side of each hard macro")] = 0.0,
+    seed: Annotated[int, typer.Option(help="of everything random")] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="go on from the folder's last checkpoint")] = False,
+    out: Annotated[Path, typer.Option(help="folder for policy, curve, checkpoints and TensorBoard log")] = Path(
+        "runs/train"
+    ),
+) -> None:
+    """Train a placement policy on a netlist, on all local accelerators, or with the help of a Ray cluster.
+
+    Killed in the middle? The same command with --resume goes on from the last checkpoint.
+
+    Example: [bold]chiploop train netlist.pb.txt.gz --updates 400 --workers 2[/bold]
+    """
+    from loop.training import POLICY, Training, train_policy
+
+    if cluster and not workers:
+        raise LoopError("--cluster needs --workers, the number of actors")
+    budget = updates if updates or time else 200
+    training = Training(budget, time, policy, workers, cluster, halo, seed, resume)
+    found = train_policy(netlist, plc, lef or (), training, out, console)
+    console.print(f"training ended: {found['training_ended']}")
+    console.print(f"best proxy cost {found['best_cost']:.4f}; the policy is {out / POLICY}")
 
 
 @app.command()

@@ -16,9 +16,10 @@ from rich.table import Table
 
 from loop.errors import LoopError
 from loop.store import write_atomically
+from loop.training import read_policy
 from placer.cost import CostModel, ProxyCost
 from placer.legality import violations
-from placer.load import load_any
+from placer.load import LoadedDesign, load_any
 from placer.netlist import Netlist, Placement
 from placer.picture import draw_map, draw_placement
 
@@ -38,12 +39,20 @@ class Effort:
             seeds give equal placements, bit for bit on one machine.
         seed: of everything random.
         halo: um kept free on each side of each hard macro.
+        policy: file of the policy that rl starts from; None: a new one.
     """
 
     seconds: float = 60.0
     moves: int | None = None
     seed: int = 0
     halo: float = 0.0
+    policy: Path | None = None
+
+
+def load_netlist(path: Path, plc: Path | None, lef: Sequence[Path], seed: int) -> LoadedDesign:
+    """Read a netlist; arguments as of ``place_netlist``."""
+    beside = path.parent / "initial.plc"
+    return load_any(path, plc or (beside if beside.exists() else None), lef, seed)
 
 
 def place_netlist(
@@ -72,9 +81,9 @@ def place_netlist(
     """
     if method not in METHODS:
         raise LoopError(f"there is no placement method {method!r}; the methods are {', '.join(METHODS)}")
-    beside = netlist_path.parent / "initial.plc"
-    header = plc or (beside if beside.exists() else None)
-    design = load_any(netlist_path, header, lef, effort.seed)
+    if effort.policy and method != "rl":
+        raise LoopError("--policy is for --method rl")
+    design = load_netlist(netlist_path, plc, lef, effort.seed)
     netlist, initial = design.netlist, design.placement
     began = time.monotonic()
     with Live(console=console, refresh_per_second=4, transient=True) as live:
@@ -165,7 +174,8 @@ def _by_policy(
     def progress(p: TrainProgress) -> None:
         show(_table(p.seconds, None, p.cost, p.best, f"{p.done:.0%}, {p}"))
 
-    result = learner.train(netlist, initial, config, seed=effort.seed, out_dir=out, progress=progress)
+    parent = read_policy(effort.policy) if effort.policy else None
+    result = learner.train(netlist, initial, config, parent, effort.seed, out, progress=progress)
     placed = learner.place(netlist, initial, result.params, effort.seed, config=config)
     model = CostModel(netlist)
     found = [p for p in (placed, result.best) if p is not None and not violations(netlist, p, effort.halo)]

@@ -23,6 +23,7 @@ from loop.config import LoopConfig
 from loop.metrics import OBJECTIVE
 from loop.progress import Listener
 from loop.store import Stage, write_atomically
+from loop.training import POLICY, read_policy, write_policy
 from placer.netlist import Netlist, NodeKind, Placement
 from rtl import AcceleratorSpec, SramShape, elaborate
 from rtl.elaborate import TOP
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from eda_adapters.technology import Pdk
     from placer.ppo import TrainConfig
 
-NETLIST, INITIAL, POLICY = "netlist.pb.txt.gz", "initial.plc", "policy.msgpack"
+NETLIST, INITIAL = "netlist.pb.txt.gz", "initial.plc"
 
 
 class DesignFailure(ValueError):
@@ -117,8 +118,6 @@ def train(
     folder: Path, planned: Path, budget: int, parent: Path | None, config: LoopConfig, listener: Listener
 ) -> dict[str, Any]:
     """Train the placer's policy, from the parent's where there is one; an interrupted training goes on."""
-    from flax.serialization import msgpack_restore, to_bytes
-
     from placer import train as learner
     from placer.curve import Progress
 
@@ -128,10 +127,10 @@ def train(
 
     clock = Stopwatch(folder / "seconds.json")
     netlist, initial = _netlist(planned)
-    params = msgpack_restore((parent / POLICY).read_bytes()) if parent else None
+    params = read_policy(parent / POLICY) if parent else None
     settings = train_config(config, budget)
     result = learner.train(netlist, initial, settings, params, config.seed, folder, resume=True, progress=progress)
-    (folder / POLICY).write_bytes(to_bytes(result.params))
+    write_policy(folder / POLICY, result.params)
     curve = result.curve
     columns = [column.tolist() for column in (curve.cost, curve.best, curve.entropy, curve.kl)]
     return {
@@ -148,15 +147,13 @@ def place(folder: Path, planned: Path, trained: Path, config: LoopConfig) -> dic
 
     Both get the environment's soft macros and flips, so that they differ in where the hard macros are.
     """
-    from flax.serialization import msgpack_restore
-
     from placer.baselines.random_legal import random_legal
     from placer.train import place as by_policy
     from placer.train import settle
 
     netlist, initial = _netlist(planned)
     settings = train_config(config, 1)
-    params = msgpack_restore((trained / POLICY).read_bytes())
+    params = read_policy(trained / POLICY)
     clock = Stopwatch(folder / "seconds.json")
     learned = by_policy(netlist, initial, params, config.seed, config=settings)
     seconds = clock.note()

@@ -38,7 +38,7 @@ def test_rl_budgets_progress_and_curve(
 ) -> None:
     asked: list[TrainConfig] = []
 
-    def train(netlist: Netlist, initial: Placement, config: TrainConfig, **rest: Any) -> learner.TrainResult:
+    def train(netlist: Netlist, initial: Placement, config: TrainConfig, *_: Any, **rest: Any) -> learner.TrainResult:
         asked.append(config)
         curve = Curve(*(np.array([0.9, 0.8]) for _ in fields(Curve)))
         rest["progress"](progress_of(curve, config))
