@@ -1,6 +1,8 @@
-"""Figures of the RL placer: speed of the environment, exact resume, cost from scratch on ariane133_ng45.
+"""Figures of the RL placer: speed of the environment, runs that are killed, cost from scratch on ariane133_ng45.
 
-python -m benchmarks.rl speed                       # environment steps per second, exact resume
+python -m benchmarks.rl speed                       # environment steps per second
+python -m benchmarks.rl resume                      # a run that is killed and resumed, against an undisturbed one
+python -m benchmarks.rl ray                         # a run of Ray actors, one of which is killed
 python -m benchmarks.rl scratch --updates 20        # one seed on ariane133_ng45; seeds add up
 python -m benchmarks.rl learning                    # a small synthetic netlist, beside shuffled rewards
 """
@@ -8,11 +10,8 @@ python -m benchmarks.rl learning                    # a small synthetic netlist,
 from __future__ import annotations
 
 import argparse
-import contextlib
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -20,9 +19,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.results import Figure, read_results, shared_data, write_figures
+from benchmarks.training_runs import SEED, killed_and_resumed, with_a_killed_actor
 from placer import env
 from placer.cost import CostModel
-from placer.curve import Progress
 from placer.env import MAPS
 from placer.formats.plc import load_design
 from placer.netlist import Netlist, Placement
@@ -30,13 +29,19 @@ from placer.policy import PolicyConfig
 from placer.ppo import Metrics, TrainConfig, TrainState, initial_state, update
 from placer.problem import Problem
 from placer.synthetic import synthetic
-from placer.train import TrainResult, problem_for, train
+from placer.train import problem_for, train
 
 COMMAND = "python -m benchmarks.rl"
 
 DESIGN = "ariane133_ng45"
 
 ENVIRONMENTS = 16
+
+KILLED = {
+    "resume": ("resume_bitwise_equal", killed_and_resumed, "equal"),
+    "ray": ("ray_worker_killed_run_ends", with_a_killed_actor, "ended"),
+}
+"""Parts about runs that are killed: the figure, what measures it, and its value among the findings."""
 
 STEPS_BAR = 5.0
 """Environment steps per second that two cores must reach."""
@@ -79,32 +84,6 @@ def steps_per_second(problem: Problem) -> float:
     return best
 
 
-def same(a: TrainResult, b: TrainResult) -> bool:
-    """Whether two results are equal to the last bit."""
-    trees = [(r.params, r.curve.cost, r.curve.best, r.best and r.best.position) for r in (a, b)]
-    first, second = (jax.tree.leaves(tree) for tree in trees)
-    return all(np.array_equal(np.asarray(x), np.asarray(y)) for x, y in zip(first, second, strict=True))
-
-
-def resume_equal(netlist: Netlist, initial: Placement) -> bool:
-    """Stop a run after its first checkpoint, resume it, and compare with an undisturbed one."""
-
-    class Stop(Exception):
-        """Ends a run from its progress callback."""
-
-    def stop(progress: Progress) -> None:
-        if progress.update == 3:
-            raise Stop
-
-    policy = PolicyConfig(grid=32, node_dim=8, layers=1, hidden=16, deconv=(8, 8, 4, 4), map_channels=8)
-    config = TrainConfig(updates=4, episodes=2, epochs=1, soft_iterations=2, checkpoint_updates=2, policy=policy)
-    whole = train(netlist, initial, config, seed=1)
-    with tempfile.TemporaryDirectory() as folder:
-        with contextlib.suppress(Stop):
-            train(netlist, initial, config, seed=1, out_dir=Path(folder), progress=stop)
-        return same(whole, train(netlist, initial, config, seed=1, out_dir=Path(folder), resume=True))
-
-
 def scratch(netlist: Netlist, initial: Placement, seed: int, config: TrainConfig) -> dict[str, Any]:
     """Train from scratch; the best placement that the policy made on the way, and what its episodes cost on average.
 
@@ -132,11 +111,17 @@ def scratch(netlist: Netlist, initial: Placement, seed: int, config: TrainConfig
 def main() -> None:
     """Measure and write ``benchmarks/results/rl.json``."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", choices=("speed", "scratch", "learning"))
+    parser.add_argument("part", choices=("speed", "resume", "ray", "scratch", "learning"))
     parser.add_argument("--updates", type=int, default=20, help="budget of a run from scratch, 16 episodes each")
     parser.add_argument("--no-prior", action="store_true", help="begin without any preference, as a control")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
+    if arguments.part in KILLED:
+        name, measure, value = KILLED[arguments.part]
+        found = measure()
+        figure = Figure(name, found[value], "1", "higher", 1.0, [SEED], f"{COMMAND} {arguments.part}")
+        write_figures("rl", [figure], {arguments.part: found})
+        return
     if arguments.part == "learning":
         curves = {seed: learning(seed) for seed in LEARNING_SEEDS}
         write_figures("rl", learning_figures(curves), {"learning": {str(seed): c for seed, c in curves.items()}})
@@ -145,11 +130,9 @@ def main() -> None:
     netlist, initial = load_design(folder / "netlist.pb.txt.gz", folder / "initial.plc")
     if arguments.part == "speed":
         problem = problem_for(netlist, initial, TrainConfig())
-        equal = float(resume_equal(netlist, initial))
         command = f"{COMMAND} speed"
         figures = [
             Figure("env_steps_per_s_cpu", steps_per_second(problem), "1/s", "higher", STEPS_BAR, [0], command),
-            Figure("resume_bitwise_equal", equal, "1", "higher", 1.0, [1], command),
         ]
         write_figures("rl", figures)
         return
