@@ -143,14 +143,16 @@ def main() -> None:
     key = f"{DESIGN}_without_prior" if arguments.no_prior else DESIGN
     runs = dict(read_results("rl").get(key, {}))
     runs[str(arguments.seed)] = scratch(netlist, initial, arguments.seed, config)
-    write_figures("rl", scratch_figures(key, runs, arguments.updates), {key: runs})
+    write_figures("rl", scratch_figures(key, runs), {key: runs})
 
 
-def scratch_figures(key: str, runs: dict[str, Any], updates: int) -> list[Figure]:
+def scratch_figures(key: str, runs: dict[str, Any]) -> list[Figure]:
     """Means over the seeds that were run."""
     seeds = sorted(int(seed) for seed in runs)
     control = key != DESIGN
-    command = f"{COMMAND} scratch --updates {updates} --seed N" + (" --no-prior" if control else "")
+    budgets = sorted({run["episodes"] // TrainConfig().episodes for run in runs.values()})
+    command = f"{COMMAND} scratch --updates {' or '.join(map(str, budgets))} --seed N"
+    command += " --no-prior" if control else ""
 
     def figure(name: str, value: float, bar: float | None = None) -> Figure:
         name, bar = (f"no_prior_{name}", None) if control else (name, bar)
