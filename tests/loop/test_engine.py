@@ -61,7 +61,8 @@ def fake(stop_at: int | None = None, shift: float = 0.0, observed: float = 1.0) 
         return Generation(
             number, number - 1 if number else None, "kept", asdict(config.spec), 20, {"reason": "because"},
             {"steps": 20, "reason": "enough", "curve": {"step": [1.0, 2.0], "mean": [1.0, 0.9], "low": [0.9, 0.8],
-             "high": [1.1, 1.0]}}, {"synth": f"gen-{number:03d}/synth"}, metrics, [CurvePoint(1, 1.0), CurvePoint(2, 0.9)],
+             "high": [1.1, 1.0]}}, {"synth": f"gen-{number:03d}/synth"}, metrics,
+            [CurvePoint(1, 1.0), CurvePoint(2, 0.9)],
             {"sa__place__proxy__total": observed, "sa__seconds": 3.0, "rl__seconds": 3.0},
         )  # fmt: skip
 
