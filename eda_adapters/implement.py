@@ -15,18 +15,16 @@ from pathlib import Path
 
 import numpy as np
 
-from eda_adapters.activity import net_activity, read_saif
 from eda_adapters.cells import TOOL as CELLS_TOOL
 from eda_adapters.cells import place_cells
-from eda_adapters.clock_tree import ClockTree, estimate_clock_tree
 from eda_adapters.floorplan import Core, core_of, net_numbers, pin_positions, router_tile
 from eda_adapters.gates import GateNetlist, write_verilog
 from eda_adapters.layout import write_layout, write_picture
 from eda_adapters.liberty import Library, read_liberty
 from eda_adapters.opensta import time_design
-from eda_adapters.power import power_of
+from eda_adapters.power_model import PowerModel
 from eda_adapters.spef import extract, write_spef
-from eda_adapters.steiner import SteinerTrees, steiner_trees
+from eda_adapters.steiner import steiner_trees
 from eda_adapters.technology import MacroFiles, Pdk
 from placer.formats.lef import read_lef
 from placer.netlist import FloatArray, InputError, Netlist, NodeKind, Placement
@@ -98,18 +96,14 @@ def implement(
     macro_cycle = max((sram.cycle for sram in srams), default=0.0)  # which OpenSTA does not hold against paths
     timing = replace(timing, min_period=max(timing.min_period, macro_cycle))
 
-    clock_net = int(gates.port_net[gates.port_names.index(clock)]) if clock in gates.port_names else -1
     wire_capacitance = np.zeros(len(gates.net_names))
     wire_capacitance[net] = wires.net_capacitance
-    tree = _clock_tree(gates, liberty, pdk, core, trees, net, clock_net)
-    if clock_net >= 0:
-        wire_capacitance[clock_net] = 0.0  # the clock tree's wires instead
-    recorded = read_saif(saif, gates.top) if saif is not None else None
-    activity = net_activity(gates, liberty, recorded, saif_cycle, clock)
-    overloaded = _overloaded(gates, liberty, wire_capacitance, pdk, clock_net)
-    power = power_of(gates, liberty, activity, wire_capacitance, pdk, period, clock_net, tree)
+    areas = _areas(gates, liberty, netlist, core)
+    model = PowerModel.of(gates, liberty, pdk, wire_capacitance, areas["finish__design__core__area"], clock)
+    power, activity = model.power(saif, saif_cycle, period)
+    overloaded = _overloaded(gates, liberty, model.wire_capacitance, pdk, model.clock_net)
 
-    sources = activity.source & (np.arange(len(activity.source)) != clock_net)
+    sources = activity.source & (np.arange(len(activity.source)) != model.clock_net)
     by_tool = {
         STEINER_TOOL: {
             "finish__route__wirelength__estimated": float(trees.net_length().sum()),
@@ -134,10 +128,10 @@ def implement(
             "finish__power__macro__total": power.macro,
             "finish__power__clock__total": power.clock,
             "finish__power__annotated": float(activity.annotated[sources].mean()) if sources.any() else 0.0,
-            "finish__clock__buffer__count": float(tree.buffers),
-            "finish__clock__wirelength__estimated": tree.wirelength,
+            "finish__clock__buffer__count": float(model.tree.buffers),
+            "finish__clock__wirelength__estimated": model.tree.wirelength,
         },
-        FLOORPLAN_TOOL: _areas(gates, liberty, netlist, core),
+        FLOORPLAN_TOOL: areas,
     }
     metrics = {key: value for values in by_tool.values() for key, value in values.items()}
     wrong = [key for key, value in metrics.items() if math.isnan(value)]
@@ -180,21 +174,6 @@ def snap_macros(netlist: Netlist, placement: Placement, core: Core) -> Placement
     position = placement.position.copy()
     position[hard] = corner + size / 2
     return Placement(position, placement.orientation)
-
-
-def _clock_tree(
-    gates: GateNetlist, liberty: Library, pdk: Pdk, core: Core, trees: SteinerTrees, net: np.ndarray, clock_net: int
-) -> ClockTree:
-    """The clock tree that the placement's clock pins would get."""
-    masters = gates.instance_masters
-    of_clock = np.flatnonzero(gates.pin_net == clock_net) if clock_net >= 0 else np.zeros(0, np.int64)
-    pins = [liberty.cells[masters[gates.pin_instance[p]]].pins[gates.pin_names[p]].capacitance for p in of_clock]
-    here = np.flatnonzero(net == clock_net)
-    length = float(trees.net_length()[here].sum())
-    area = core.columns * core.site_width * core.rows * core.row_height
-    layer, buffer = pdk.layers[pdk.clock_layer], pdk.clock_buffer
-    own = liberty.cells[buffer.cell].pins[buffer.input].capacitance if buffer else 0.0
-    return estimate_clock_tree(len(pins), float(sum(pins)), length, area, layer.capacitance, own)
 
 
 def _overloaded(gates: GateNetlist, liberty: Library, wire: FloatArray, pdk: Pdk, clock_net: int) -> int:

@@ -12,7 +12,7 @@ import numpy as np
 from eda_adapters.gates import GateNetlist
 from eda_adapters.steiner import SteinerTrees
 from eda_adapters.technology import WireLayer
-from placer.netlist import FloatArray, IntArray, Netlist
+from placer.netlist import FloatArray, InputError, IntArray, Netlist
 
 LEAST_OHM = 1e-3
 """Resistance of a tree edge without length, which connects a pin to the tree."""
@@ -97,6 +97,30 @@ def write_spef(
     partial = path.with_name(path.name + ".partial")
     partial.write_text("\n".join(lines) + "\n")
     os.replace(partial, path)
+
+
+def read_net_capacitance(path: Path, gates: GateNetlist, port_load: float) -> FloatArray:
+    """The wires' capacitance [E] in fF of each net of ``gates``, from what :func:`write_spef` wrote.
+
+    Args:
+        path: the file.
+        gates: the netlist that it is of.
+        port_load: fF outside of each output port, as it was written.
+
+    Raises InputError if the file cannot be read or is of another design.
+    """
+    try:
+        lines = path.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from error
+    total = {name: float(value) for name, value in (line.split()[1:] for line in lines if line.startswith("*D_NET"))}
+    number = {name: i for i, name in enumerate(gates.net_names)}
+    if unknown := next((name for name in total if name not in number), None):
+        raise InputError(f"{path}: the design has no net {unknown}; is the file of another design?")
+    found = np.array([total.get(name, 0.0) for name in gates.net_names])
+    outputs = gates.port_net[~gates.port_is_input]
+    np.subtract.at(found, outputs[outputs >= 0], port_load)
+    return np.maximum(found, 0.0)
 
 
 def _header(design: str) -> Sequence[str]:

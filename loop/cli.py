@@ -211,6 +211,11 @@ def perf(
     clock_mhz: Annotated[float | None, typer.Option(help="clock frequency [default: what the spec aims at]")] = None,
     power_mw: Annotated[float | None, typer.Option(help="power at that clock, for energy figures")] = None,
     area_mm2: Annotated[float | None, typer.Option(help="die area, for TOPS/mm2")] = None,
+    flow: Annotated[
+        Path | None, typer.Option(help="folder of a flow of this design: energy from the activity of sampled tiles")
+    ] = None,
+    tiles: Annotated[int, typer.Option(min=1, help="tiles to sample for that")] = 16,
+    seed: Annotated[int, typer.Option(min=0, help="of the sample and of its operands")] = 0,
     memory_latency: Annotated[int, typer.Option(min=1, help="cycles to a word of memory, where there is a DMA")] = 40,
     memory_interval: Annotated[int, typer.Option(min=1, help="cycles for each word of memory")] = 1,
     out: Annotated[Path, typer.Option(help="folder for layers-*.csv, performance.json, roofline.svg")] = Path(
@@ -226,7 +231,9 @@ def perf(
     clock = clock_mhz * 1e6 if clock_mhz is not None else None
     power = power_mw * 1e-3 if power_mw is not None else None
     memory = (memory_latency, memory_interval)
-    for table in write_performance(workload, _spec(design), batch, clock, power, area_mm2, memory, out):
+    for table in write_performance(
+        workload, _spec(design), batch, clock, power, area_mm2, memory, out, flow, tiles, seed
+    ):
         console.print(table)
     console.print(f"files: {out}")
 

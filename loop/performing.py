@@ -34,6 +34,9 @@ def write_performance(
     area_mm2: float | None,
     memory: tuple[int, int],
     out: Path,
+    flow: Path | None = None,
+    tiles: int = 16,
+    seed: int = 0,
 ) -> list[Table]:
     """Analyse a workload, write ``layers-NAME.csv``, ``performance.json`` and ``roofline.svg``; tables to print.
 
@@ -46,6 +49,8 @@ def write_performance(
         area_mm2: die area in mm2, if known.
         memory: latency in cycles, and cycles for each word, of the memory behind a DMA engine.
         out: folder; it is made.
+        flow: folder of a ``chiploop flow`` of this design, to take the energy from; not with ``power_w``.
+        tiles: how many tiles of each workload are drawn for it, and ``seed`` of the draw.
 
     Raises:
         WorkloadError: the file is no workload.
@@ -59,6 +64,12 @@ def write_performance(
         raise LoopError(str(error)) from error
     if not found:
         raise LoopError(f"{name}: there is no workload in it")
+    if flow is not None:
+        if power_w is not None:
+            raise LoopError("energy from a flow's tiles or from --power-mw: give one of the two")
+        from loop.energy import sampled_energy
+
+        found = [one.with_energy(sampled_energy(one, flow, tiles, seed, out / one.workload.name)) for one in found]
     out.mkdir(parents=True, exist_ok=True)
     for one in found:
         write_atomically(out / f"layers-{one.workload.name}.csv", one.to_csv())
@@ -85,6 +96,9 @@ def _table(found: Performance) -> Table:
     table.add_row("total", "", "", *(_shown(total[key]) for key in SHOWN))
     rates = ("tops", "tops_per_w", "tops_per_mm2", "joules", "edp_js", "seconds")
     table.caption = ", ".join(f"{key.replace('_', ' ')} {total[key]:.4g}" for key in rates if key in total)
+    if total.get("joules_standard_error"):
+        share = (total["joules_high"] - total["joules"]) / total["joules"]
+        table.caption += f"; energy within {share:.1%} of that with 95% confidence, from the tiles that were drawn"
     return table
 
 

@@ -31,6 +31,7 @@ from rtl.elaborate import TOP
 if TYPE_CHECKING:
     from eda_adapters.gates import GateNetlist
     from eda_adapters.implement import Ppa
+    from eda_adapters.liberty import Library
     from eda_adapters.sram import SramMacro
     from eda_adapters.technology import Pdk
     from placer.ppo import TrainConfig
@@ -296,23 +297,30 @@ def train_config(config: LoopConfig, updates: int) -> TrainConfig:
     return TrainConfig(updates=updates, halo=config.halo_um, plateau_updates=0, checkpoint_updates=5)
 
 
-def _flat(spec: AcceleratorSpec, synth: Path, config: LoopConfig) -> tuple[Mapped, Netlist, Placement]:
-    """The flat netlist of a synthesised design on its die, and its initial placement."""
+def mapped_design(spec: AcceleratorSpec, synth: Path, config: LoopConfig) -> tuple[Mapped, Library]:
+    """A synthesised design, from its stage's folder, and the Liberty cells of its masters."""
     from eda_adapters.drive import strengthen
-    from eda_adapters.floorplan import floorplan as plan
     from eda_adapters.gates import read_gates
     from eda_adapters.liberty import read_liberty
     from eda_adapters.pdk import load_pdk
     from eda_adapters.sram import generate_sram
-    from placer.formats.lef import read_lef
 
     pdk = load_pdk(config.pdk)
     srams = (generate_sram(SramShape(spec.words_per_bank, spec.bus_bits), pdk, synth / "sram"),)
-    library = read_lef(*pdk.lefs, *(s.lef for s in srams))
-    cells = read_liberty(*pdk.corner.liberty, *(s.lib for s in srams)).cells
-    gates = strengthen(read_gates(synth / "synth.json", TOP, cells), cells, pdk)
+    library = read_liberty(*pdk.corner.liberty, *(s.lib for s in srams))
+    gates = strengthen(read_gates(synth / "synth.json", TOP, library.cells), library.cells, pdk)
+    return Mapped(gates, pdk, srams), library
+
+
+def _flat(spec: AcceleratorSpec, synth: Path, config: LoopConfig) -> tuple[Mapped, Netlist, Placement]:
+    """The flat netlist of a synthesised design on its die, and its initial placement."""
+    from eda_adapters.floorplan import floorplan as plan
+    from placer.formats.lef import read_lef
+
+    mapped, _ = mapped_design(spec, synth, config)
+    library = read_lef(*mapped.pdk.lefs, *(s.lef for s in mapped.srams))
     halo = (config.halo_um, config.halo_um)
-    return Mapped(gates, pdk, srams), *plan(gates, library, pdk, config.utilisation, halo)
+    return mapped, *plan(mapped.gates, library, mapped.pdk, config.utilisation, halo)
 
 
 def _netlist(planned: Path) -> tuple[Netlist, Placement]:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rtl import AcceleratorSpec
 from sim.cycle_model import bus_words
+from sim.sampling import Coefficients, Estimate, constant_costs
 from sim.system_model import DRAM, Memory
 from sim.throughput import throughput
 from sim.tiling import OpThroughput
@@ -34,7 +35,10 @@ COLUMNS = [
     "gops_per_s",
     "ops_per_byte",
     "joules",
+    "joules_standard_error",
     "edp_js",
+    "tops_per_w",
+    "tops_per_mm2",
 ]
 
 
@@ -47,7 +51,8 @@ class LayerCost:
         cost: how it is done once.
         spec: the accelerator.
         clock_hz: its clock frequency in Hz.
-        power_w: its power in W while it works, if it is known.
+        energy: what a cycle, a multiply-accumulate and a word over the bus cost in J, if it is known.
+        area_mm2: die area in mm2, if it is known.
         word_cycles: cycles for each word of operands and results.
     """
 
@@ -55,7 +60,8 @@ class LayerCost:
     cost: OpThroughput
     spec: AcceleratorSpec
     clock_hz: float
-    power_w: float | None
+    energy: Coefficients | None
+    area_mm2: float | None = None
     word_cycles: int = 1
 
     @property
@@ -91,9 +97,14 @@ class LayerCost:
         return self.cycles / self.clock_hz
 
     @property
-    def joules(self) -> float | None:
-        """Energy, if the power is known."""
-        return None if self.power_w is None else self.power_w * self.seconds
+    def counts(self) -> tuple[int, int, int]:
+        """Cycles, multiply-accumulates and words over the bus: what energy is extrapolated by."""
+        return self.cycles, self.op.macs, self.op.count * self.cost.bus_words
+
+    @property
+    def joules(self) -> Estimate | None:
+        """Energy, if it is known."""
+        return None if self.energy is None else self.energy.of(self.counts)
 
     def row(self) -> dict[str, str | int | float | None]:
         """The columns of COLUMNS."""
@@ -114,8 +125,11 @@ class LayerCost:
             "dram_bytes": self.dram_bytes,
             "gops_per_s": 2e-9 * op.macs / self.seconds,
             "ops_per_byte": 2 * op.macs / self.dram_bytes,
-            "joules": joules,
-            "edp_js": None if joules is None else joules * self.seconds,
+            "joules": None if joules is None else joules.value,
+            "joules_standard_error": None if joules is None else joules.standard_error,
+            "edp_js": None if joules is None else joules.value * self.seconds,
+            "tops_per_w": None if joules is None else 2e-12 * op.macs / joules.value,
+            "tops_per_mm2": None if self.area_mm2 is None else 2e-12 * op.macs / self.seconds / self.area_mm2,
         }
 
 
@@ -128,7 +142,7 @@ class Performance:
         spec: the accelerator.
         clock_hz: its clock frequency in Hz.
         layers: each kind of product.
-        power_w: power in W while the array works, if it is known; stalls are charged the same.
+        energy: what a cycle, a multiply-accumulate and a word over the bus cost in J, if it is known.
         area_mm2: die area in mm2, if it is known.
         word_cycles: cycles for each word of operands and results.
     """
@@ -137,7 +151,7 @@ class Performance:
     spec: AcceleratorSpec
     clock_hz: float
     layers: tuple[LayerCost, ...]
-    power_w: float | None = None
+    energy: Coefficients | None = None
     area_mm2: float | None = None
     word_cycles: int = 1
 
@@ -152,7 +166,10 @@ class Performance:
         return self.spec.bus_bits / 8 * self.clock_hz / self.word_cycles
 
     def total(self) -> dict[str, float]:
-        """Figures of the whole workload, those of unknown power or area left out."""
+        """Figures of the whole workload, those of unknown energy or area left out.
+
+        Where energy is from a sample, ``joules_low`` and ``joules_high`` are the ends of its 95% interval.
+        """
         cycles = sum(layer.cycles for layer in self.layers)
         seconds = cycles / self.clock_hz
         ops_per_s = 2 * self.workload.macs / seconds
@@ -168,12 +185,23 @@ class Performance:
             "tops": 1e-12 * ops_per_s,
             "other_operations": self.workload.other,
         }
-        if self.power_w is not None:
-            joules = self.power_w * seconds
-            found |= {"joules": joules, "edp_js": joules * seconds, "tops_per_w": 1e-12 * ops_per_s / self.power_w}
+        if self.energy is not None:
+            joules = self.energy.of([sum(counts) for counts in zip(*(one.counts for one in self.layers), strict=True)])
+            found |= {
+                "joules": joules.value,
+                "joules_standard_error": joules.standard_error,
+                "joules_low": joules.low,
+                "joules_high": joules.high,
+                "edp_js": joules.value * seconds,
+                "tops_per_w": 2e-12 * self.workload.macs / joules.value,
+            }
         if self.area_mm2 is not None:
             found["tops_per_mm2"] = 1e-12 * ops_per_s / self.area_mm2
         return found
+
+    def with_energy(self, energy: Coefficients) -> Performance:
+        """The same with energies by these coefficients."""
+        return replace(self, energy=energy, layers=tuple(replace(one, energy=energy) for one in self.layers))
 
     def to_csv(self) -> str:
         """A line for each layer, the first one with the names of the columns."""
@@ -192,7 +220,10 @@ def performance(
     area_mm2: float | None = None,
     memory: Memory = DRAM,
 ) -> Performance:
-    """Run a workload on the model of an accelerator; ValueError where it has no product or a number is not above 0."""
+    """Run a workload on the model of an accelerator; ValueError where it has no product or a number is not above 0.
+
+    With ``power_w`` every cycle costs the same energy, stalls included; :meth:`Performance.with_energy` knows better.
+    """
     if not workload.ops:
         raise ValueError(f"{workload.name}: there is no matrix product in it")
     for name, value in (("power", power_w), ("area", area_mm2)):
@@ -200,5 +231,6 @@ def performance(
             raise ValueError(f"the {name} is {value}: expected a number above 0")
     found = throughput(spec, workload, clock_hz, memory)
     word_cycles = memory.interval if spec.edge == "dma" else 1
-    layers = tuple(LayerCost(op, cost, spec, clock_hz, power_w, word_cycles) for op, cost in found.by_op)
-    return Performance(workload, spec, clock_hz, layers, power_w, area_mm2, word_cycles)
+    energy = None if power_w is None else constant_costs((power_w / clock_hz, 0.0, 0.0))
+    layers = tuple(LayerCost(op, cost, spec, clock_hz, energy, area_mm2, word_cycles) for op, cost in found.by_op)
+    return Performance(workload, spec, clock_hz, layers, energy, area_mm2, word_cycles)

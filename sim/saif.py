@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
@@ -61,17 +61,51 @@ def vcd_to_saif(vcd: Path, saif: Path) -> int:
     """
     with vcd.open() as source:
         top, bits, timescale = _header(source)
-        now = _changes(source, bits)
+        now = _changes(source, bits, 0, None)
+    _settle(bits, now)
+    _write_saif(saif, top, bits, timescale, now)
+    return now
+
+
+def vcd_windows_to_saif(vcd: Path, windows: Sequence[tuple[float, float, Path]]) -> None:
+    """Write the activity in parts of a VCD file, each (start in ns, end in ns, SAIF file), in the order of time.
+
+    Raises:
+        VcdError: the file is no VCD, or ends before a window does.
+        OSError: a file cannot be read or written.
+    """
+    with vcd.open() as source:
+        top, bits, timescale = _header(source)
+        unit, now = _nanoseconds(timescale), 0
+        for start, end, saif in windows:
+            first, last = round(start / unit), round(end / unit)
+            now = _changes(source, bits, now, first)
+            _settle(bits, first)
+            for word in bits.values():
+                for bit in word:
+                    bit.spent, bit.toggles = dict.fromkeys("01xz", 0), 0
+            now = _changes(source, bits, now, last)
+            if now < last:
+                raise VcdError(f"{vcd}: it ends before {end} ns")
+            _settle(bits, last)
+            _write_saif(saif, top, bits, timescale, last - first)
+
+
+def _settle(bits: dict[str, list[_Bit]], now: int) -> None:
+    """Count the time up to now."""
     for word in bits.values():
         for bit in word:
             bit.spent[bit.value] += now - bit.since
+            bit.since = now
+
+
+def _write_saif(saif: Path, top: list[_Scope], bits: dict[str, list[_Bit]], timescale: str, duration: int) -> None:
     with saif.open("w") as sink:
         sink.write('(SAIFILE\n(SAIFVERSION "2.0")\n(DIRECTION "backward")\n(PROGRAM_NAME "chiploop")\n')
-        sink.write(f"(DIVIDER / )\n(TIMESCALE {timescale})\n(DURATION {now})\n")
+        sink.write(f"(DIVIDER / )\n(TIMESCALE {timescale})\n(DURATION {duration})\n")
         for scope in top:
             _write(sink, scope, bits, 1)
         sink.write(")\n")
-    return now
 
 
 def saif_duration(saif: Path) -> float:
@@ -80,12 +114,17 @@ def saif_duration(saif: Path) -> float:
     with saif.open() as source:
         for line in source:
             if match := re.match(r"\s*\(TIMESCALE\s+(\d+)\s*(\w+)\s*\)", line):
-                scale = int(match[1]) * {"s": 1e9, "ms": 1e6, "us": 1e3, "ns": 1.0, "ps": 1e-3, "fs": 1e-6}[match[2]]
+                scale = _nanoseconds(match[1] + match[2])
             elif match := re.match(r"\s*\(DURATION\s+(\d+)", line):
                 duration = int(match[1])
             elif "(INSTANCE" in line:
                 break
     return duration * scale
+
+
+def _nanoseconds(timescale: str) -> float:
+    number, unit = re.fullmatch(r"(\d+)\s*(\w+)", timescale).groups()  # type: ignore[union-attr]
+    return int(number) * {"s": 1e9, "ms": 1e6, "us": 1e3, "ns": 1.0, "ps": 1e-3, "fs": 1e-6}[unit]
 
 
 def _header(source: TextIO) -> tuple[list[_Scope], dict[str, list[_Bit]], str]:
@@ -140,13 +179,19 @@ def _bit_names(reference: str, width: int) -> list[str]:
     return [rf"{name}\[{i}\]" for i in range(first, last + step, step)]
 
 
-def _changes(source: TextIO, bits: dict[str, list[_Bit]]) -> int:
-    """Apply all value changes; the time of the last one."""
-    now = 0
+def _changes(source: TextIO, bits: dict[str, list[_Bit]], now: int, until: int | None) -> int:
+    """Apply the value changes at ``now`` and later, those before ``until`` if it is given; the time reached.
+
+    That is the last in the file, or the first from ``until`` on, whose changes come with the next call.
+    """
+    if until is not None and now >= until:
+        return now
     for line in source:
         first = line[:1]
         if first == "#":
             now = int(line[1:])
+            if until is not None and now >= until:
+                return now
         elif first in "01xXzZ":
             if word := bits.get(line[1:].strip()):
                 word[0].change(first.lower(), now)

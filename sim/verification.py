@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -238,6 +238,7 @@ def run_bench(
     timeout_s: float,
     trace: bool = False,
     only: str | None = None,
+    more: Mapping[str, object] | None = None,
 ) -> tuple[tuple[BenchTest, ...], tuple[Measured, ...], str]:
     """Run one bench module on what was built.
 
@@ -250,6 +251,7 @@ def run_bench(
         timeout_s: limit in seconds.
         trace: record activity.
         only: run this test alone; None: all.
+        more: what else this bench wants to know, as JSON.
 
     Returns:
         Its tests, its products, and the shell command that runs it again.
@@ -270,7 +272,7 @@ def run_bench(
         "coverage": str(_coverage(simulation)),
         "latency": design.latency,
     }
-    config.write_text(json.dumps(asked))
+    config.write_text(json.dumps(asked | dict(more or {})))
     env = simulation.environment(design.top, module, seed, results) | {"CHIPLOOP_BENCH": str(config)}
     if design.spec.edge == "axi4":  # its manager drives at the clock's edge: after what is read there
         env["COCOTB_TRUST_INERTIAL_WRITES"] = "0"

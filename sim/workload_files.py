@@ -48,6 +48,20 @@ ONNX_MOVEMENT = frozenset(
 )
 """ONNX operators that move data and calculate nothing."""
 
+ONNX_PRODUCTS = {
+    "Conv": (0, 1),
+    "ConvInteger": (0, 1),
+    "Gemm": (0, 1),
+    "MatMul": (0, 1),
+    "MatMulInteger": (0, 1),
+    "QLinearConv": (0, 3),
+    "QLinearMatMul": (0, 3),
+}
+"""ONNX operators that are one kind of product, and which of their inputs are its operands."""
+
+ONNX_REFUSED = frozenset(["Attention", "ConvTranspose", "DeformConv", "Einsum", "GRU", "LSTM", "RNN"])
+"""ONNX operators with products in them that are not worked out: to count them as anything else would drop those."""
+
 
 class WorkloadError(ValueError):
     """A file that is no workload; the message names file, place and remedy."""
@@ -155,7 +169,12 @@ def _onnx(file: Path, batch: int) -> list[Workload]:
     for node in graph.node:
         if any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute):
             raise WorkloadError(f"{file}: node {node.name or node.op_type}: it has graphs inside; unroll it")
-        if node.op_type in ("MatMul", "Gemm", "Conv"):
+        if node.op_type in ONNX_REFUSED:
+            raise WorkloadError(
+                f"{file}: node {node.name or node.output[0]}: the products in {node.op_type} are not worked out;"
+                " export the model with MatMul and Conv in its place"
+            )
+        if node.op_type in ONNX_PRODUCTS:
             ops.append(_onnx_product(file, node, shapes))
         else:
             elements = sum(math.prod(shapes.get(name, ())) for name in node.output if name)
@@ -165,13 +184,14 @@ def _onnx(file: Path, batch: int) -> list[Workload]:
 
 def _onnx_product(file: Path, node: Any, shapes: Mapping[str, Sequence[int]]) -> LayerOp:
     name = node.name or node.output[0]
-    left, right, out = (shapes.get(tensor, ()) for tensor in (*node.input[:2], node.output[0]))
+    operands = (node.input[i] for i in ONNX_PRODUCTS[node.op_type])
+    left, right, out = (shapes.get(tensor, ()) for tensor in (*operands, node.output[0]))
     if not (left and right and out and all(left) and all(right) and all(out)):
         raise WorkloadError(
             f"{file}: node {name}: its shapes are not known; fix the model's input shapes and save it again"
         )
     attributes = {a.name: a.i for a in node.attribute}
-    if node.op_type == "Conv":
+    if "Conv" in node.op_type:
         groups = attributes.get("group", 1)
         return LayerOp(name, out[0] * math.prod(out[2:]), math.prod(right[1:]), right[0] // groups, groups, "conv")
     if node.op_type == "Gemm":

@@ -10,7 +10,10 @@ import pytest
 
 from eda_adapters.floorplan import core_of, floorplan
 from eda_adapters.implement import Ppa, implement, snap_macros
+from eda_adapters.liberty import read_liberty
 from eda_adapters.pdk import load_pdk
+from eda_adapters.power_model import PowerModel
+from eda_adapters.spef import read_net_capacitance
 from eda_adapters.synthesis import Synthesis, synthesize
 from placer.baselines.random_legal import random_legal
 from placer.formats.def_ import read_def
@@ -58,6 +61,18 @@ def test_metrics_make_sense_together(case: Case) -> None:
     assert set(case.ppa.tools) == set(value)
     assert case.ppa.tools["finish__timing__setup__ws"].startswith("OpenSTA ")
     assert all(path.stat().st_size > 0 for path in case.ppa.files.values())
+
+
+def test_the_power_can_be_had_again_from_the_wires_file(case: Case) -> None:
+    gates, value = case.synthesis.gates, case.ppa.metrics
+    library = read_liberty(*PDK.corner.liberty, *(sram.lib for sram in case.synthesis.srams))
+    wires = read_net_capacitance(case.ppa.files["spef"], gates, PDK.load)
+    model = PowerModel.of(gates, library, PDK, wires, value["finish__design__core__area"])
+    power, _ = model.power(None, 1.0, 2.0)
+    assert power.total == pytest.approx(value["finish__power__total"], rel=1e-4)
+    assert model.tree.buffers == value["finish__clock__buffer__count"]
+    with pytest.raises(InputError, match=r"cannot be read"):
+        read_net_capacitance(case.ppa.files["spef"].with_name("none.spef"), gates, PDK.load)
 
 
 def test_cells_and_macros_do_not_overlap(case: Case) -> None:

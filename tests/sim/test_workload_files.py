@@ -108,6 +108,25 @@ def test_onnx_matmul_is_counted_as_numpy_multiplies(
     assert found.ops == (LayerOp("product", *op),)
 
 
+def test_onnx_of_integers_has_the_same_products(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("QLinearConv", ["x", "s", "z", "w", "s", "z", "s", "z"], ["c"], "conv", pads=[1, 1, 1, 1]),
+        helper.make_node("Flatten", ["c"], ["f"]),
+        helper.make_node("MatMulInteger", ["f", "g"], ["i"], "fc"),
+        helper.make_node("Cast", ["i"], ["y"], to=1),
+    ]
+    shapes: dict[str, tuple[int, ...]] = {"x": (2, 3, 8, 8), "z": (), "w": (6, 3, 3, 3), "g": (384, 10)}
+    inputs = [helper.make_tensor_value_info(name, TensorProto.INT8, shape) for name, shape in shapes.items()]
+    (found,) = read_workloads(saved(tmp_path, nodes, [*inputs, tensor("s")]))
+    assert found.ops == (LayerOp("conv", 2 * 64, 27, 6, 1, "conv"), LayerOp("fc", 2, 384, 10, 1))
+
+
+def test_onnx_with_products_that_are_not_worked_out_is_refused(tmp_path: Path) -> None:
+    node = helper.make_node("Einsum", ["a", "b"], ["y"], "mix", equation="ij,jk->ik")
+    with pytest.raises(WorkloadError, match="node mix: the products in Einsum are not worked out"):
+        read_workloads(saved(tmp_path, [node], [tensor("a", 3, 4), tensor("b", 4, 2)]))
+
+
 def test_onnx_of_unknown_shape_is_refused(tmp_path: Path) -> None:
     nodes = [helper.make_node("NonZero", ["a"], ["n"]), helper.make_node("Cast", ["n"], ["f"], to=1)]
     nodes.append(helper.make_node("MatMul", ["f", "b"], ["y"], "product"))
