@@ -60,7 +60,7 @@ def read_verilog(
     if period_ns is None:
         lines += ["proc", "flatten -noscopeinfo", "setundef -zero", "opt_clean -purge", *ties(pdk), "opt_clean -purge"]
     else:
-        lines += mapping(top, pdk, period_ns, folder)
+        lines += mapping(top, pdk, period_ns, folder, "speed")
     (folder / "read.ys").write_text("\n".join([*lines, f"write_json {quoted(netlist)}"]) + "\n")
     run_tool([*command, "read.ys"], cwd=folder, log=folder / "read.log", timeout_s=timeout_s, name="yosys")
     cells = read_liberty(*pdk.corner.liberty, *(macro.lib for macro in macros)).cells

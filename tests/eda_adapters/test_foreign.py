@@ -6,15 +6,18 @@ import os
 from collections import Counter
 from pathlib import Path
 
+import networkx as nx
 import numpy as np
 import pytest
 
 from eda_adapters.floorplan import floorplan
 from eda_adapters.foreign import library_macros, read_verilog
-from eda_adapters.gates import NetlistError
+from eda_adapters.gates import NetlistError, write_verilog
 from eda_adapters.implement import implement
+from eda_adapters.liberty import read_liberty
 from eda_adapters.pdk import load_pdk
-from eda_adapters.tool import ToolError
+from eda_adapters.synthesis import quoted, yosys_command
+from eda_adapters.tool import ToolError, run_tool
 from placer.formats.lef import read_lef
 from placer.netlist import InputError
 
@@ -39,6 +42,18 @@ module top (input clk, input [5:0] addr, output reg [7:0] sum);
   fakeram45_64x32 bank (.clk(clk), .addr_in(addr), .ce_in(1'b1), .we_in(1'b0), .w_mask_in(32'b0), .wd_in(32'b0),
     .rd_out(q));
   always @(posedge clk) sum <= sum + q[7:0];
+endmodule
+"""
+
+CHAIN = """
+module chain (input [47:0] pick, input [47:0] a, output y);
+  wire [48:0] link;
+  assign link[48] = 1'b0;
+  genvar i;
+  generate for (i = 0; i < 48; i = i + 1) begin : each
+    assign link[i] = pick[i] ? a[i] : link[i + 1];
+  end endgenerate
+  assign y = link[0];
 endmodule
 """
 
@@ -102,3 +117,30 @@ def test_asap7_whose_library_is_packed_and_in_picoseconds(tmp_path: Path) -> Non
     ppa = implement(gates, netlist, start, pdk, [], 0.5, tmp_path / "ppa")
     assert 0.1 < ppa.metrics["finish__timing__setup__min_period"] < 1.0
     assert 1e-6 < ppa.metrics["finish__power__total"] < 1e-2
+
+
+def test_a_chain_of_multiplexers_becomes_a_tree_of_the_same_function(tmp_path: Path) -> None:
+    source, mapped = tmp_path / "chain.v", tmp_path / "mapped.v"
+    source.write_text(CHAIN)
+    gates = read_verilog([source], "chain", PDK, (), tmp_path / "out", period_ns=0.2)
+    cells = read_liberty(*PDK.corner.liberty).cells
+    output = [
+        cells[gates.instance_masters[i]].pins[n].direction == "output" if i >= 0 else False
+        for i, n in zip(gates.pin_instance, gates.pin_names, strict=True)
+    ]
+    driver = {net: i for net, i, out in zip(gates.pin_net, gates.pin_instance, output, strict=True) if out}
+    graph = nx.DiGraph(
+        (driver[net], i)
+        for net, i, out in zip(gates.pin_net, gates.pin_instance, output, strict=True)
+        if not out and net in driver
+    )
+    assert nx.dag_longest_path_length(graph) < 20  # a chain has 48
+    write_verilog(gates, mapped)
+    liberty = " ".join(quoted(path) for path in PDK.corner.liberty)
+    (tmp_path / "prove.ys").write_text(
+        f"read_verilog {source}\nrename chain gold\nread_liberty -ignore_miss_func {liberty}\nread_verilog {mapped}\n"
+        "rename chain gate\nproc\nflatten gold gate\nmiter -equiv -flatten gold gate both\n"
+        "sat -verify -prove trigger 0 both\n"
+    )
+    command, _ = yosys_command()
+    run_tool([*command, "prove.ys"], cwd=tmp_path, log=tmp_path / "prove.log", timeout_s=120, name="yosys")
