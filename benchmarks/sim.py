@@ -58,25 +58,31 @@ def exact(folder: Path) -> None:
         answers = list(pool.map(partial(_compared, folder), range(SPECS), specs))
     found = Validation(tuple(row for _, rows in answers for row in rows), (), answers[0][0])
     command = f"{COMMAND} exact"
+    products = [row for row in found.comparisons if not row.measured.vector]
+    passes = [row for row in found.comparisons if row.measured.vector]
     figures = [
-        Figure("cycle_model_exact_of_500", found.exact, "products", "higher", 500, [SEED], command),
+        Figure("cycle_model_exact_of_500", _exact(products), "products", "higher", 500, [SEED], command),
         Figure("scalesim_max_unexplained_cycles", found.worst_unexplained, "cycles", "lower", 0, [SEED], command),
     ]
-    memories = [row for row in found.comparisons if row.measured.latency]
-    kinds = Counter(f"{r.spec.dataflow}, {r.spec.operands}, {r.spec.edge}" for r in found.comparisons)
+    memories = [row for row in products if row.measured.latency]
+    kinds = Counter(f"{r.spec.dataflow}, {r.spec.operands}, {r.spec.edge}" for r in products)
     details = {
-        "products": len(found.comparisons),
+        "products": len(products),
+        "products_with_transposes": sum(row.measured.turned > 0 for row in products),
+        "vector_passes": len(passes),
+        "vector_passes_exact": _exact(passes),
         "specs": SPECS,
         "kinds": dict(sorted(kinds.items())),
         "tiles": sorted({row.spec.tiles for row in memories}),
         "memory_latency": _range([row.measured.latency for row in memories]),
         "memory_interval": _range([row.measured.interval for row in memories]),
-        "cycles": _range([row.measured.cycles for row in found.comparisons]),
+        "cycles": _range([row.measured.cycles for row in products]),
         "tool": found.tool,
         "reasons": found.reasons(),
     }
     write_figures("sim", figures, {"exact": details})
-    print(f"{found.exact} of {len(found.comparisons)} exact, at most {found.worst_unexplained} cycles unexplained")
+    print(f"{_exact(products)} of {len(products)} products exact, {_exact(passes)} of {len(passes)} passes,")
+    print(f"at most {found.worst_unexplained} cycles unexplained")
 
 
 def _compared(folder: Path, i: int, spec: AcceleratorSpec) -> tuple[str, list[Comparison]]:
@@ -90,6 +96,10 @@ def _compared(folder: Path, i: int, spec: AcceleratorSpec) -> tuple[str, list[Co
 
     data = _kept(f"exact-{i}-{spec.content_hash}", measure)
     return data["tool"], [Comparison(spec, Measured(**run), other) for run, other in data["rows"]]
+
+
+def _exact(rows: Sequence[Comparison]) -> int:
+    return sum(row.measured.cycles == row.measured.model for row in rows)
 
 
 def _range(values: list[int]) -> tuple[int, int]:

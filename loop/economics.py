@@ -65,6 +65,7 @@ def price_metrics(
                 "sim__cycles__stall": (float(speed.stall_cycles), MODEL),
                 "sim__other__ops": (float(workload.other), MODEL),
                 "sim__other__seconds": (speed.host_seconds, MODEL),
+                "sim__vector__seconds": (speed.vector_seconds, MODEL),
             }
             found += [Metric(seed, key, value, tool) for key, (value, tool) in values.items()]
     return found

@@ -28,6 +28,7 @@ class CommandRegister(IntEnum):
 class Op(IntEnum):
     """What a command does; its lowest two bits are in the command."""
 
+    LOAD_TRANSPOSED = 0
     LOAD = 1
     STORE = 2
     RUN = 3
@@ -51,7 +52,8 @@ class Command(NamedTuple):
     Attributes:
         op: what to do.
         tiles: a bit for each tile that it is for.
-        args: a transfer: memory address, stride, rows, words of a row, first vector, vectors from block to block;
+        args: a transfer: memory address, stride, rows, words of a row, first vector, vectors from block to block; of a
+            transposed one the same with a row's elements in place of its words;
             a product: M, K, N, first vectors of activations, weights and results, and 1 to add to the results.
         space: the scratchpad of a transfer.
         wait: a transfer begins when its tiles have nothing to do.

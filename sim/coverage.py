@@ -18,7 +18,7 @@ from rtl.memory_map import ErrorCode, MemoryMap, Space
 from rtl.vector import Limit, Reduce, Source, Steps
 from sim.cycle_model import cycle_breakdown, vectors
 from sim.golden import ResultArray
-from sim.plan import Plan
+from sim.plan import Plan, Turned
 from sim.system_model import Memory
 from sim.tiling import ways
 
@@ -91,6 +91,8 @@ def _system_bins(spec: AcceleratorSpec) -> frozenset[Bin]:
         "bus": (f"{kind} registers while {state}" for kind, state in product(("read", "write"), STATES)),
         "bus waits for": ("registers",),
     }
+    if spec.transpose:
+        points["turned"] = (f"activations {act}, weights {weight}" for act, weight in product((False, True), repeat=2))
     if spec.vector:
         points["reset"] = ("in a program", "in a pass")
         points |= {f"step {name}": (value.name for value in kind) for name, kind in ENUMERATED.items()}
@@ -156,8 +158,10 @@ class Coverage:
             if where.any():
                 self.hit("results", name)
 
-    def plan(self, spec: AcceleratorSpec, plan: Plan, memory: Memory | None) -> None:
-        """A product ran by a plan, with a memory that answers in time or when it likes."""
+    def plan(self, spec: AcceleratorSpec, plan: Plan, memory: Memory | None, turned: Turned) -> None:
+        """A product ran by a plan, with a memory that answers in time or when it likes, its operands turned or not."""
+        if spec.transpose:
+            self.hit("turned", f"activations {turned[0]}, weights {turned[1]}")
         self.hit("plan", f"{plan.order} first, {plan.beside} beside")
         self.hit("tiles along", plan.split)
         for side, whole, job in zip("mkn", plan.size, plan.job, strict=True):

@@ -7,7 +7,8 @@ scratchpads, and the last one's results leave, as far as the halves have banks o
 (``AcceleratorSpec.loads_beside``, ``reads_beside``).
 
 In memory all matrices are row by row, each row beginning with a word of its own: activations [M, K] (output-stationary:
-their transpose [K, M]), weights [K, N] and results [M, N].
+their transpose [K, M]), weights [K, N] and results [M, N]. Where the spec has ``transpose``, activations and weights
+may also lie the other way round each, as a backward pass finds them.
 """
 
 from __future__ import annotations
@@ -42,23 +43,34 @@ class Plan:
     split: Order
 
 
+Turned = tuple[bool, bool]
+UPRIGHT = (False, False)
+
+
 @dataclass(frozen=True)
 class Place:
-    """Where the matrices of a product lie in memory, in words: first word and words from row to row of each."""
+    """Where the matrices of a product lie in memory, in words: first word and words from row to row of each.
+
+    ``turned`` says of activations and of weights whether they lie the other way round.
+    """
 
     act: tuple[int, int]
     weight: tuple[int, int]
     result: tuple[int, int]
+    turned: Turned = UPRIGHT
 
     @classmethod
-    def packed(cls, spec: AcceleratorSpec, size: tuple[int, int, int], base: int = 0) -> Place:
+    def packed(
+        cls, spec: AcceleratorSpec, size: tuple[int, int, int], base: int = 0, turned: Turned = UPRIGHT
+    ) -> Place:
         """Activations, weights and results one behind the other from word ``base`` on."""
         m, k, n = size
-        rows, columns = (k, m) if spec.output_stationary else (m, k)
-        strides = -(-columns // spec.operands_per_word), -(-n // spec.operands_per_word)
-        weight = base + rows * strides[0]
-        result = weight + k * strides[1]
-        return cls((base, strides[0]), (weight, strides[1]), (result, -(-n // spec.results_per_word)))
+        act = (k, m) if spec.output_stationary != turned[0] else (m, k)
+        weight = (n, k) if turned[1] else (k, n)
+        strides = [-(-columns // spec.operands_per_word) for _, columns in (act, weight)]
+        second = base + act[0] * strides[0]
+        result = second + weight[0] * strides[1]
+        return cls((base, strides[0]), (second, strides[1]), (result, -(-n // spec.results_per_word)), turned)
 
 
 Slice = tuple[int, int]  # first and size
@@ -151,6 +163,10 @@ def _load(
     space = (Space.ACTIVATIONS, Space.WEIGHTS)[which]
     vectors, elements = (depth, columns) if which else (depth, rows) if spec.output_stationary else (rows, depth)
     first, stride = (place.act, place.weight)[which]
+    if place.turned[which]:
+        address = first + elements[0] * stride + vectors[0] // spec.operands_per_word
+        args = (address, stride, elements[1], vectors[1], base, vectors[1])
+        return Command(Op.LOAD_TRANSPOSED, tiles, args, space)
     return _transfer(Op.LOAD, tiles, space, first, stride, vectors, elements, spec.operands_per_word, base, vectors[1])
 
 

@@ -27,10 +27,11 @@ MATRIX: tuple[tuple[str, tuple[Simulator, ...]], ...] = (
     ("axi4", ("icarus", "verilator")),
     ("base", ("verilator",)),
     ("cluster", ("verilator",)),
+    ("training", ("verilator",)),
 )
 """The designs that come along and the simulators that run them.
 
-``base`` and ``cluster`` are too slow for Icarus, ``large`` for both.
+``base``, ``cluster`` and ``training`` are too slow for Icarus, ``large`` for both.
 """
 
 

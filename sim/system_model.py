@@ -9,6 +9,8 @@ in which the host's first write is taken; the host writes a register in each cyc
     LOAD of n words     asks from the cycle after it begins on; with at most F words on their way, the last is asked for
                         interval * (n - 1) cycles later, or ((n - 1) // F) * (latency + 2) + ((n - 1) % F) * interval
                         where that is longer; ends latency + 1 cycles after that
+    LOAD_TRANSPOSED     the same for as many words as there are in whole blocks of p rows of p elements, p being those
+                        of a word; and p cycles more
     STORE of n words    the first is offered to the memory 6 cycles after it begins, the last interval * (n - 1) later
     RUN                 9 cycles; the tiles have then begun, and are done one cycle after their product's cycles
     VECTOR              the vector unit's passes and tables ask from the cycle after they begin on (sim.vector has the
@@ -111,17 +113,26 @@ def program_cycles(spec: AcceleratorSpec, memory: Memory, commands: Iterable[Com
                 end, memory_free = asked + cost.end, asked + cost.memory_free
             vector += end - begin
         else:
-            last = args[2] * args[3] - 1
-            if command.op == Op.LOAD:
+            last = words_asked(spec, command) - 1
+            if command.op != Op.STORE:
                 asked = max(begin + 1, memory_free)
                 if ahead * interval >= latency + 2:
                     asked += interval * last
                 else:
                     asked += last // ahead * (latency + 2) + last % ahead * interval
                 memory_free = asked + interval
-                end = asked + latency + 1
+                end = asked + latency + 1 + (0 if command.op == Op.LOAD else spec.operands_per_word)
             else:
                 end = max(begin + 6, memory_free) + interval * last
                 memory_free = end + interval
             transfer += end - begin
     return ProgramCycles(max(end + 1, *idle) - first, transfer, vector, tuple(worked))
+
+
+def words_asked(spec: AcceleratorSpec, command: Command) -> int:
+    """The words that a transfer moves to or from the memory: for a transpose those of whole blocks."""
+    _, _, rows, row, *_ = command.args
+    if command.op != Op.LOAD_TRANSPOSED:
+        return rows * row
+    side = spec.operands_per_word
+    return -(-rows // side) * side * -(-row // side)

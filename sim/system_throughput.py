@@ -9,16 +9,19 @@ from functools import cache
 from rtl import AcceleratorSpec
 from rtl.commands import Command, Op
 from sim.cycle_model import bus_words, cycle_breakdown
-from sim.plan import Place, Plan, commands
-from sim.system_model import Memory, program_cycles
+from sim.plan import UPRIGHT, Place, Plan, Turned, commands
+from sim.system_model import Memory, program_cycles, words_asked
 from sim.tiling import OpThroughput, job_room, jobs_that_fit, orders, rank, shorter, touched, ways
 
 EXACTLY = 6
 """Of the plans of a product, how many of the quickest by a rough estimate are timed exactly."""
 
 
-def plans(spec: AcceleratorSpec, size: tuple[int, int, int]) -> Iterator[Plan]:
-    """The ways to do a product that are tried: jobs that fit the scratchpads, whole and in shorter pieces of M."""
+def plans(spec: AcceleratorSpec, size: tuple[int, int, int], turned: Turned = UPRIGHT) -> Iterator[Plan]:
+    """The ways to do a product that are tried: jobs that fit the scratchpads, whole and in shorter pieces of M.
+
+    ``turned`` says of activations and weights whether they lie the other way round in memory (:mod:`sim.plan`).
+    """
     tiles_along = ("n", "m") if spec.tiles > 1 else ("n",)
     seen = set()
     step = spec.rows if spec.output_stationary else 2
@@ -32,7 +35,7 @@ def plans(spec: AcceleratorSpec, size: tuple[int, int, int]) -> Iterator[Plan]:
                 own = (m, k, min(n, -(-n // spec.tiles // spec.cols) * spec.cols))
             for whole in jobs_that_fit(job_room(spec, beside), spec, own):
                 for job_m in (whole[0], *shorter(whole[0])):
-                    job = (_aligned(spec, job_m, m), *whole[1:])
+                    job = (_aligned(spec, job_m, m, turned[0]), *whole[1:])
                     for order in orders(size, job):
                         plan = Plan(size, job, order, beside, split)  # type: ignore[arg-type]
                         if job[0] and plan not in seen:
@@ -40,9 +43,9 @@ def plans(spec: AcceleratorSpec, size: tuple[int, int, int]) -> Iterator[Plan]:
                             yield plan
 
 
-def _aligned(spec: AcceleratorSpec, job_m: int, m: int) -> int:
-    """M of a job whose rows begin with a word, 0 if there is none: output-stationary activations have M along words."""
-    whole = 1 if not spec.output_stationary or job_m >= m else spec.operands_per_word
+def _aligned(spec: AcceleratorSpec, job_m: int, m: int, turned: bool) -> int:
+    """M of a job whose rows begin with a word, 0 if there is none: some activations have M along words."""
+    whole = 1 if spec.output_stationary == turned or job_m >= m else spec.operands_per_word
     return job_m // whole * whole
 
 
@@ -57,7 +60,7 @@ def plan_cost(spec: AcceleratorSpec, plan: Plan, memory: Memory) -> OpThroughput
     """What a product costs by one plan."""
     program = list(commands(spec, plan, Place.packed(spec, plan.size)))
     found = program_cycles(spec, memory, program)
-    moved = [command.args[2] * command.args[3] for command in program if command.op != Op.RUN]
+    moved = [words_asked(spec, command) for command in program if command.op != Op.RUN]
     return OpThroughput(
         cycles=found.total,
         array_cycles=max(found.tile),

@@ -16,6 +16,7 @@ That is so at a bus; with a DMA engine :mod:`sim.system_throughput` plans, and a
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -23,8 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtl import AcceleratorSpec
+from rtl.vector import Reduce, Source, Steps, pass_command, set_command
 from sim.cycle_model import JOB_SETUP_CYCLES, IntArray, bus_words, cycle_breakdown
-from sim.system_model import DRAM, Memory
+from sim.system_model import DRAM, Memory, program_cycles
 from sim.system_throughput import system_throughput
 from sim.tiling import Beside, OpThroughput, Order, job_room, jobs_that_fit, orders, rank, shorter, touched, ways
 from sim.workload import LayerOp, Workload
@@ -34,6 +36,9 @@ HOST_OPS_PER_SECOND = 1e9
 
 READ_LATENCY = 3
 """Cycles from the last request of a row of reads until its word is there and the next thing can begin."""
+
+MOST = (1 << 16) - 1
+"""Rows, and columns, of a pass at most."""
 
 SPLIT_FURTHER = 12
 """Of the ways to do a product, how many of the quickest are also tried with shorter jobs."""
@@ -48,7 +53,8 @@ class Throughput:
         macs: multiply-accumulate operations.
         utilisation: part of the array's multiply-accumulate slots that is used, stalls included, 0 to 1.
         seconds: time of the matrix products.
-        host_seconds: time of all other operations at HOST_OPS_PER_SECOND; not part of ``seconds``.
+        vector_seconds: time of the other operations that the accelerator's vector unit does; not part of ``seconds``.
+        host_seconds: time of all that is left, at HOST_OPS_PER_SECOND; not part of ``seconds``.
         ops_per_s: two operations for each multiply-accumulate, over ``seconds``.
         sram_bytes, bus_bytes: traffic.
         by_op: each product and what doing it once costs.
@@ -59,6 +65,7 @@ class Throughput:
     macs: int
     utilisation: float
     seconds: float
+    vector_seconds: float
     host_seconds: float
     ops_per_s: float
     sram_bytes: int
@@ -88,6 +95,7 @@ def throughput(spec: AcceleratorSpec, workload: Workload, clock_hz: float, memor
         return sum(op.count * int(getattr(cost, name)) for op, cost in by_op)
 
     cycles, macs = total("cycles"), total("macs")
+    vector_cycles, elements = passes(spec, workload, memory) if spec.vector else (0, 0)
     seconds = cycles / clock_hz
     word_bytes = spec.bus_bits // 8
     return Throughput(
@@ -96,12 +104,48 @@ def throughput(spec: AcceleratorSpec, workload: Workload, clock_hz: float, memor
         macs=macs,
         utilisation=macs / (cycles * spec.pes) if cycles else 0.0,
         seconds=seconds,
-        host_seconds=workload.other / HOST_OPS_PER_SECOND,
+        vector_seconds=vector_cycles / clock_hz,
+        host_seconds=(workload.other - elements) / HOST_OPS_PER_SECOND,
         ops_per_s=2 * macs / seconds if cycles else 0.0,
         sram_bytes=total("sram_words") * word_bytes,
         bus_bytes=total("bus_words") * word_bytes,
         by_op=by_op,
     )
+
+
+def passes(spec: AcceleratorSpec, workload: Workload, memory: Memory) -> tuple[int, int]:
+    """The cycles of a workload's passes on the vector unit, one after another, and the elements that they calculate."""
+    steps = {
+        "map one": Steps(Source.CONSTANT),
+        "map two": Steps(add=Source.SECOND),
+        "reduce": Steps(reduce=Reduce.SUM),
+    }
+    cycles = elements = 0
+    for (kind, rows, columns), times in workload.passes.items():
+        cycles += times * sum(
+            count
+            * program_cycles(
+                spec, memory, [set_command((0, 0)), pass_command((0, 0), *part, (0, 0), steps[kind])]
+            ).total
+            for part, count in _parts(rows, columns)
+        )
+        elements += times * rows * columns
+    return cycles, elements
+
+
+def _parts(rows: int, columns: int) -> Iterator[tuple[tuple[int, int], int]]:
+    """A pass in parts of rows and columns that a command can have, and how often each comes.
+
+    What has one row is as well many rows side by side: rows of 2 ** 12 elements.
+    """
+    if rows == 1 and columns > MOST:
+        rows, columns, rest = columns >> 12, 1 << 12, columns & (1 << 12) - 1
+        if rest:
+            yield (1, rest), 1
+    for many, height in ((rows // MOST, MOST), (1, rows % MOST)):
+        for wide, width in ((columns // MOST, MOST), (1, columns % MOST)):
+            if many * wide * height * width:
+                yield (height, width), many * wide
 
 
 @cache

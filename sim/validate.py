@@ -29,7 +29,7 @@ SPECS = (
     AcceleratorSpec(words_per_bank=64, dataflow="output_stationary"),
     AcceleratorSpec(words_per_bank=64, operands="bfloat16"),
     AcceleratorSpec(rows=8, act_banks=8, words_per_bank=64, dataflow="output_stationary", operands="bfloat16"),
-    AcceleratorSpec(words_per_bank=64, edge="dma", tiles=2),
+    AcceleratorSpec(words_per_bank=64, edge="dma", tiles=2, transpose=True, vector=True),
 )
 """Accelerators that differ in dataflow, operands, shape, depth, bus and memory, small enough for Icarus."""
 
@@ -40,7 +40,8 @@ MAX_PES = {"int8": 128, "bfloat16": 64}
 def random_specs(count: int, seed: int) -> tuple[AcceleratorSpec, ...]:
     """Random accelerators up to 16 x 16, up to three groups of banks, with a DMA engine one to 16 tiles.
 
-    Every dataflow, format of operands, and of bus and DMA engine one comes in turn.
+    Every dataflow, format of operands, and of bus and DMA engine one comes in turn; half of the engines load
+    transposes, and half have a vector unit beside them.
     """
     rng = np.random.default_rng(seed)
     kinds = list(itertools.product(DATAFLOWS, OPERAND_BITS, ("bus", "dma")))
@@ -68,6 +69,8 @@ def random_specs(count: int, seed: int) -> tuple[AcceleratorSpec, ...]:
                 edge=edge,
                 tiles=tiles,
                 dma_words=int(rng.choice(DMA_WORDS[:4])),
+                transpose=edge == "dma" and bool(rng.integers(2)),
+                vector=edge == "dma" and bool(rng.integers(2)),
             )
         )
     return tuple(specs)
@@ -155,7 +158,8 @@ class Validation:
             kind = "output-stationary" if spec.output_stationary else "weight-stationary"
             tiles = f"{spec.tiles} x " if spec.edge == "dma" else ""
             shape = f"{tiles}{spec.rows} x {spec.cols} {kind}, {spec.operands}, {spec.bus_bits}-bit bus"
-            product = f"{run.m} x {run.k} x {run.n}"
+            product = f"pass over {run.m} x {run.n}" if run.vector else f"{run.m} x {run.k} x {run.n}"
+            product += ("", ", one turned", ", both turned")[run.turned]
             if run.latency:
                 shape += f", memory {run.latency}, {run.interval}"
             beside = ("", "") if row.scale_sim is None else (str(row.scale_sim), str(row.unexplained))

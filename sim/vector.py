@@ -17,6 +17,7 @@ Dimension letters: R rows, C columns of a pass.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -197,6 +198,10 @@ def pass_cycles(spec: AcceleratorSpec, latency: int, interval: int, command: Com
         operands = 1 + steps.two
     else:
         rows, per_row, group, operands = 1, TABLE_ENTRIES // lanes, 0, 1
+    # The pattern of rows' ends in chunks repeats itself: all but one of the whole periods are alike.
+    period = math.lcm(per_row, spec.dma_words)
+    repeated = max(0, rows * per_row // period - 1)
+    rows -= repeated * period // per_row
     begins = np.arange(0, rows * per_row, spec.dma_words)
     ends = np.minimum(begins + spec.dma_words, rows * per_row)
     words = ends - begins
@@ -215,5 +220,6 @@ def pass_cycles(spec: AcceleratorSpec, latency: int, interval: int, command: Com
     wrote = np.maximum(there(last - begins), asked + interval * written)
     over = np.where(last == ends - 1, wrote, np.maximum(there(words - 1), np.where(written > 0, wrote + 1, 0)))
     free = np.where(written > 0, wrote, asked) + interval
-    before_last = int(np.maximum(over + 1, free)[:-1].sum())
+    begun = np.maximum(over + 1, free)
+    before_last = int(begun[:-1].sum()) + repeated * int(begun[: period // spec.dma_words].sum())
     return PassCycles(before_last + int(over[-1]), before_last + int(free[-1]))

@@ -43,7 +43,9 @@ class BenchTest:
 class Measured:
     """The cycles of one product that ran in the simulator: counted by the RTL, and said by the cycle model.
 
-    With a DMA engine they are those of the whole program, with a memory of that latency and interval.
+    With a DMA engine they are those of the whole program, with a memory of that latency and interval, and ``turned`` of
+    its operands loaded as transposes; or those of a pass of the ``vector`` unit over M rows of N elements, K being 1
+    where each has a second operand.
     """
 
     m: int
@@ -53,6 +55,8 @@ class Measured:
     model: int
     latency: int = 0
     interval: int = 0
+    turned: int = 0
+    vector: bool = False
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, Literal
 
@@ -45,6 +45,25 @@ MOVEMENT = frozenset(
 """Primitives that move data and calculate nothing."""
 
 
+PASSES = {
+    "add": "map two",
+    "add_any": "map two",
+    "sub": "map two",
+    "mul": "map two",
+    "max": "map two",
+    "min": "map two",
+    "square": "map two",
+    "neg": "map one",
+    "exp": "map one",
+    "tanh": "map one",
+    "logistic": "map one",
+    "erf": "map one",
+    "reduce_sum": "reduce",
+    "reduce_max": "reduce",
+}
+"""Primitives on floating-point numbers that are a pass of a vector unit: its kind, with the operands of an element."""
+
+
 @dataclass(frozen=True)
 class LayerOp:
     """A product of an m x k by a k x n matrix, done ``count`` times."""
@@ -72,6 +91,8 @@ class Workload:
         other_ops: primitive to elements that it calculates (a reduction: elements that it reads).
         moved: primitive to elements that it moves.
         unbounded_loops: ``while`` loops whose trips the program does not say; their bodies are counted once.
+        passes: of ``other_ops`` those that a vector unit can do: kind as in PASSES, rows, columns; to how often. A
+            reduction has a row for each result; what is reduced counts as if it lay side by side.
     """
 
     name: str
@@ -79,6 +100,7 @@ class Workload:
     other_ops: Mapping[str, int]
     moved: Mapping[str, int]
     unbounded_loops: int = 0
+    passes: Mapping[tuple[str, int, int], int] = field(default_factory=dict)
 
     @property
     def macs(self) -> int:
@@ -103,13 +125,15 @@ class Workload:
             "other_ops": dict(self.other_ops),
             "moved": dict(self.moved),
             "unbounded_loops": self.unbounded_loops,
+            "passes": [[*key, count] for key, count in self.passes.items()],
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Workload:
         """The workload that ``to_json`` wrote."""
         ops = tuple(LayerOp(*op) for op in data["ops"])
-        return cls(data["name"], ops, data["other_ops"], data["moved"], data["unbounded_loops"])
+        passes = {(kind, rows, columns): count for kind, rows, columns, count in data.get("passes", [])}
+        return cls(data["name"], ops, data["other_ops"], data["moved"], data["unbounded_loops"], passes)
 
 
 def from_jax(function: Callable[..., Any], *args: Any, name: str, trips: int = 1) -> Workload:
@@ -136,7 +160,7 @@ def from_jax(function: Callable[..., Any], *args: Any, name: str, trips: int = 1
     ops = tuple(
         LayerOp(f"{kind} {m}x{k}x{n}", m, k, n, count, kind) for (m, k, n, kind), count in counter.products.items()
     )
-    return Workload(name, ops, dict(counter.other), dict(counter.moved), counter.unbounded)
+    return Workload(name, ops, dict(counter.other), dict(counter.moved), counter.unbounded, dict(counter.passes))
 
 
 class _Counter:
@@ -147,6 +171,7 @@ class _Counter:
         self.products: Counter[tuple[int, int, int, Literal["gemm", "conv"]]] = Counter()
         self.other: Counter[str] = Counter()
         self.moved: Counter[str] = Counter()
+        self.passes: Counter[tuple[str, int, int]] = Counter()
         self.unbounded = 0
 
     def walk(self, jaxpr: Any, times: int) -> None:
@@ -183,6 +208,9 @@ class _Counter:
             counted = equation.outvars
         size = max((math.prod(v.aval.shape) for v in counted), default=0)
         (self.moved if primitive in MOVEMENT else self.other)[primitive] += times * size
+        if primitive in PASSES and size and str(equation.outvars[0].aval.dtype) in ("float32", "bfloat16", "float16"):
+            rows = math.prod(equation.outvars[0].aval.shape) if PASSES[primitive] == "reduce" else 1
+            self.passes[PASSES[primitive], rows, size // rows] += times
 
     def _dot(self, equation: Any, times: int) -> None:
         (left_k, right_k), (left_batch, right_batch) = equation.params["dimension_numbers"]
@@ -228,7 +256,12 @@ class _Counter:
         return macs, self.other.total()
 
     def _merge(self, other: _Counter, times: int) -> None:
-        for mine, theirs in ((self.products, other.products), (self.other, other.other), (self.moved, other.moved)):
+        for mine, theirs in (
+            (self.products, other.products),
+            (self.other, other.other),
+            (self.moved, other.moved),
+            (self.passes, other.passes),
+        ):
             for key, count in theirs.items():
                 mine[key] += times * count  # type: ignore[index]
         self.unbounded += other.unbounded

@@ -73,7 +73,7 @@ async def check_pass(
     program = [set_command(places[1], constants.factor, constants.addend, constants.shift)]
     program += [table_command(table)] * steps.table
     program.append(pass_command(places[0], rows, columns, places[2], steps))
-    await host.program(program, places[2], rows, exact, (rows, int(steps.two), columns))
+    await host.program(program, places[2], rows, exact, {"m": rows, "k": int(steps.two), "n": columns, "vector": True})
     expected = mapped(spec, steps, first, second, constants)
     got = memory.get(expected.shape, places[2], kind)
     bits = np.dtype(f"u{kind.itemsize}")

@@ -15,7 +15,7 @@ from sim.benches.passes import check_pass, random_size, random_steps
 from sim.benches.system_host import SystemHost, begin, random_memory
 from sim.cycle_model import vectors
 from sim.golden import ResultArray
-from sim.plan import Place, Plan, commands
+from sim.plan import UPRIGHT, Place, Plan, Turned, commands
 from sim.system_model import Memory
 from sim.system_throughput import plans
 
@@ -30,12 +30,19 @@ def expected(host: SystemHost, plan: Plan, act: golden.OperandArray, weight: gol
     return sums
 
 
-async def check(host: SystemHost, rng: np.random.Generator, plan: Plan, exact: bool = True) -> None:
+def turning(host: SystemHost, i: int) -> Turned:
+    """Which of activations and weights lie the other way round, where they may: each case in turn."""
+    return (i % 4 in (1, 3), i % 4 in (2, 3)) if host.spec.transpose else UPRIGHT
+
+
+async def check(
+    host: SystemHost, rng: np.random.Generator, plan: Plan, exact: bool = True, turned: Turned = UPRIGHT
+) -> None:
     """Run a product of random operands by a plan and compare each bit."""
     act, weight = host.operands(rng, *plan.size)
-    got = await host.product(plan, act, weight, exact)
+    got = await host.product(plan, act, weight, exact, turned)
     assert (got.view(np.uint32) == expected(host, plan, act, weight).view(np.uint32)).all(), f"wrong results: {plan}"
-    host.coverage.plan(host.spec, plan, host.memory.memory)
+    host.coverage.plan(host.spec, plan, host.memory.memory, turned)
 
 
 @cocotb.test()
@@ -44,8 +51,9 @@ async def random_products(dut: Any) -> None:
     host, rng = await begin(dut)
     for i, size in enumerate(host.config.products):
         host.memory.memory = random_memory(rng, i)
-        possible = list(plans(host.spec, size))
-        await check(host, rng, possible[int(rng.integers(len(possible)))])
+        turned = turning(host, i)
+        possible = list(plans(host.spec, size, turned))
+        await check(host, rng, possible[int(rng.integers(len(possible)))], turned=turned)
         if host.spec.vector:
             await check_pass(host, rng, random_steps(rng), *random_size(host, rng))
 
@@ -55,9 +63,10 @@ async def restless_memory(dut: Any) -> None:
     """A memory that answers when it likes changes nothing but the time."""
     host, rng = await begin(dut)
     host.memory.memory = None
-    for size in host.config.products[:3]:
-        possible = list(plans(host.spec, size))
-        await check(host, rng, possible[int(rng.integers(len(possible)))], exact=False)
+    for i, size in enumerate(host.config.products[:3]):
+        turned = turning(host, i)
+        possible = list(plans(host.spec, size, turned))
+        await check(host, rng, possible[int(rng.integers(len(possible)))], False, turned)
 
 
 @cocotb.test()
@@ -106,7 +115,7 @@ async def illegal_commands(dut: Any) -> None:
         return Command(op, tiles, tuple(values[name] for name in names), space)
 
     cases: list[tuple[Command, Fault, ErrorCode]] = [
-        (legal._replace(op=0), Fault.COMMAND, ErrorCode.NONE),  # type: ignore[arg-type]
+        (moving(Op.LOAD_TRANSPOSED, space=Space.REGISTERS), Fault.COMMAND, ErrorCode.NONE),
         (moving(space=Space.REGISTERS), Fault.COMMAND, ErrorCode.NONE),
         (Command(Op.RUN, 1, (1, 1, 1, 0, 0, 0, 0), Space.RESULTS), Fault.COMMAND, ErrorCode.NONE),
         (moving(tiles=0), Fault.TILES, ErrorCode.NONE),
@@ -125,6 +134,13 @@ async def illegal_commands(dut: Any) -> None:
         (Command(Op.RUN, every, (1, 1, 1, 0, 0, 1, 0)), Fault.PRODUCT, ErrorCode.RESULT_BASE),
         (Command(Op.RUN, 1, (1, 1 << 30, 1, 0, 0, 0, 0)), Fault.PRODUCT, ErrorCode.SIZE),
     ]
+    if not spec.transpose:
+        cases.append((moving(Op.LOAD_TRANSPOSED), Fault.COMMAND, ErrorCode.NONE))
+    else:
+        square = moving(Op.LOAD_TRANSPOSED, rows=spec.operands_per_word, words=spec.operands_per_word)
+        last = (*square.args[:4], spec.act_depth - 1, 0)
+        cases.append((square._replace(args=last), Fault.PLACE, ErrorCode.NONE))
+        cases.append((square._replace(space=Space.RESULTS, args=(*last, 3 << 13)), Fault.COMMAND, ErrorCode.NONE))
     if spec.tiles > 1:
         cases.append((moving(Op.STORE, tiles=3, space=Space.RESULTS), Fault.TILES, ErrorCode.NONE))
     host.memory.memory = Memory(3, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import cocotb
@@ -17,7 +17,7 @@ from rtl.commands import Command, CommandRegister, Fault, register_writes
 from rtl.memory_map import BUSY, DONE, ERROR
 from sim.benches.host import Config, Host
 from sim.golden import OperandArray, ResultArray, result_type
-from sim.plan import Place, Plan, commands
+from sim.plan import UPRIGHT, Place, Plan, Turned, commands
 from sim.system_model import Memory, program_cycles
 
 RUBBISH = 0x5A  # as a float a number that no sum leaves unchanged
@@ -29,6 +29,7 @@ class ExternalMemory:
     def __init__(self, dut: Any, spec: AcceleratorSpec) -> None:
         self.words: dict[int, int] = {}
         self.written: set[int] = set()
+        self.strayed: set[int] = set()  # addresses that were read and have no word
         self.memory: Memory | None = Memory()
         self._dut = dut
         self._bytes = spec.bus_bits // 8
@@ -60,6 +61,8 @@ class ExternalMemory:
                 else:
                     rubbish = int.from_bytes(bytes([RUBBISH]) * self._bytes, "little")
                     latency = memory.latency if memory else random.randint(1, 30)
+                    if address not in self.words:
+                        self.strayed.add(address)
                     coming.append((cycle + latency, self.words.get(address, rubbish)))
 
     def put(self, matrix: np.ndarray[Any, Any], at: tuple[int, int]) -> None:
@@ -123,26 +126,30 @@ class SystemHost(Host):
         self.running = True
         await self.transfer((int(number), value) for number, value in writes)
 
-    async def product(self, plan: Plan, act: OperandArray, weight: OperandArray, exact: bool = True) -> ResultArray:
+    async def product(
+        self, plan: Plan, act: OperandArray, weight: OperandArray, exact: bool = True, turned: Turned = UPRIGHT
+    ) -> ResultArray:
         """The results [M, N] of act [M, K] times weight [K, N] by a plan, and whether its cycles are the model's."""
         spec, memory = self.spec, self.memory
-        place = Place.packed(spec, plan.size, int(random.randrange(1 << 20)))
-        memory.put(act.T if spec.output_stationary else act, place.act)
-        memory.put(weight, place.weight)
+        place = Place.packed(spec, plan.size, int(random.randrange(1 << 20)), turned)
+        memory.put(act.T if spec.output_stationary != turned[0] else act, place.act)
+        memory.put(weight.T if turned[1] else weight, place.weight)
         m, k, n = plan.size
-        await self.program(list(commands(spec, plan, place)), place.result, m, exact, (m, k, n))
+        what = {"m": m, "k": k, "n": n, "turned": sum(turned)}
+        await self.program(list(commands(spec, plan, place)), place.result, m, exact, what)
         return memory.get((m, n), place.result, result_type(spec))
 
     async def program(
-        self, program: list[Command], to: tuple[int, int], rows: int, exact: bool, size: tuple[int, int, int]
+        self, program: list[Command], to: tuple[int, int], rows: int, exact: bool, what: Mapping[str, int]
     ) -> None:
         """Run a legal program, which writes ``rows`` rows of words side by side ``to`` a place and nothing else.
 
-        If it is to be ``exact`` its cycles are held against the model's and recorded as those of ``size``.
+        If it is to be ``exact`` its cycles are held against the model's and recorded beside ``what`` it does.
         """
         memory = self.memory
         said = program_cycles(self.spec, memory.memory or Memory(30, 3), program)
         memory.written.clear()
+        memory.strayed.clear()
         await self.send(program)
         await self.read(CommandRegister.STATUS)
         fault, _ = await self.status(4 * said.total + 5000)
@@ -150,9 +157,10 @@ class SystemHost(Host):
         first, stride = to
         wanted = {first + row * stride + i for row in range(rows) for i in range(stride)}
         assert memory.written == wanted, f"{len(memory.written ^ wanted)} words too many or too few are written"
+        assert not memory.strayed, f"{len(memory.strayed)} words are read that belong to no matrix"
         if exact and memory.memory:
             counted = await self.read(CommandRegister.CYCLES)
-            row = dict(zip("mkn", size, strict=True)) | {"cycles": counted, "model": said.total}
+            row = {**what, "cycles": counted, "model": said.total}
             row |= {"latency": memory.memory.latency, "interval": memory.memory.interval}
             with self.config.measured.open("a") as sink:
                 sink.write(json.dumps(row) + "\n")

@@ -31,7 +31,7 @@ def specs(draw: st.DrawFn) -> AcceleratorSpec:
         clock_ns=draw(st.floats(0.1, 1000.0)),
         dataflow=draw(st.sampled_from(DATAFLOWS)),
         operands=operands,
-        **draw(st.sampled_from([{}, {"edge": "dma"}, {"edge": "dma", "vector": True}])),
+        **draw(st.sampled_from([{}, {"edge": "dma", "vector": draw(st.booleans()), "transpose": draw(st.booleans())}])),
     )
 
 

@@ -23,10 +23,19 @@ SPECS = [
     AcceleratorSpec(rows=8, cols=8, act_banks=2, result_banks=8, bus_bits=64, edge="dma", tiles=2),
     AcceleratorSpec(rows=6, cols=4, act_banks=3, operands="bfloat16", edge="axi4"),
     AcceleratorSpec(edge="dma", words_per_bank=64, vector=True),
-    AcceleratorSpec(rows=8, cols=8, act_banks=2, result_banks=8, bus_bits=64, edge="dma", tiles=2, vector=True),
+    AcceleratorSpec(rows=8, cols=8, act_banks=2, result_banks=8, bus_bits=64, edge="dma", tiles=2, transpose=True),
     AcceleratorSpec(cols=8, act_banks=2, operands="bfloat16", result_banks=16, edge="dma", vector=True),
+    AcceleratorSpec(cols=2, rows=2, act_banks=1, result_banks=4, operands="bfloat16", edge="dma", transpose=True),
     AcceleratorSpec(
-        rows=8, cols=8, act_banks=1, result_banks=4, bus_bits=128, operands="bfloat16", edge="dma", vector=True
+        rows=8,
+        cols=8,
+        act_banks=1,
+        result_banks=4,
+        bus_bits=128,
+        operands="bfloat16",
+        edge="dma",
+        vector=True,
+        transpose=True,
     ),
     AcceleratorSpec(
         rows=8, cols=8, act_banks=1, result_banks=4, bus_bits=128, dataflow="output_stationary", operands="bfloat16"

@@ -14,7 +14,7 @@ from tests.rewritten import rewritten
 
 pytestmark = pytest.mark.eda
 ONE = AcceleratorSpec(words_per_bank=64, edge="dma", dma_words=16)
-THREE = replace(ONE, act_banks=1, weight_banks=2, tiles=3, dma_words=8)
+THREE = replace(ONE, act_banks=1, weight_banks=2, tiles=3, dma_words=8, transpose=True)
 SPECS = (
     ONE,
     THREE,
@@ -31,6 +31,7 @@ SPECS = (
         operands="bfloat16",
         edge="dma",
         tiles=2,
+        transpose=True,
     ),
 )
 
@@ -101,10 +102,36 @@ FAULTS = {
 }
 """What is wrong: the test that must notice it, the file, what stands there, and what is put in its place."""
 
+TURNED_FAULTS = {
+    "rows below the last one": (
+        "random_products",
+        "command_engine.v",
+        "mem_next + stride : mem_next;",
+        "mem_next + stride : mem_next + stride;",
+    ),
+    "columns that are not there": (
+        "random_products",
+        "command_engine.v",
+        "turn_live = pad_words != 16'd0",
+        "turn_live = 1'b1",
+    ),
+    "bands of rows side by side": (
+        "random_products",
+        "command_engine.v",
+        "(pad_lane == last_lane) ? pad_band : pad_row",
+        "pad_row",
+    ),
+}
+"""As FAULTS, of loads of a transpose."""
 
-@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-def test_a_planted_fault_is_found(tmp_path: Path, fault: tuple[str, str, str, str]) -> None:
+
+@pytest.mark.parametrize(
+    ("spec", "fault"),
+    [*((SPECS[2], fault) for fault in FAULTS.values()), *((THREE, fault) for fault in TURNED_FAULTS.values())],
+    ids=[*FAULTS, *TURNED_FAULTS],
+)
+def test_a_planted_fault_is_found(tmp_path: Path, spec: AcceleratorSpec, fault: tuple[str, str, str, str]) -> None:
     test, name, old, new = fault
     sources = rewritten(tmp_path / "sources", f"dma/{name}", (old, new))
-    result = verify(elaborate(SPECS[2], tmp_path / "rtl", sources), tmp_path, seed=7, only=test, timeout_s=120)
+    result = verify(elaborate(spec, tmp_path / "rtl", sources), tmp_path, seed=7, only=test, timeout_s=120)
     assert not result.passed, f"{test} did not notice: {new} in {name}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from rtl import AcceleratorSpec
 from rtl.commands import QUEUE, Command, Op, register_writes
 from rtl.memory_map import Space
 from sim.cycle_model import bus_words, cycles, vectors
-from sim.plan import Place, Plan, commands
+from sim.plan import Place, Plan, Turned, commands
 from sim.system_model import Memory, program_cycles
 from sim.system_throughput import plan_cost, plans, system_throughput
 from sim.throughput import op_throughput, throughput
@@ -27,8 +28,26 @@ SIZES = st.tuples(st.integers(1, 60), st.integers(1, 40), st.integers(1, 60))
 MEMORIES = st.builds(Memory, st.integers(1, 90), st.integers(1, 5))
 
 
-def chosen(data: st.DataObject, spec: AcceleratorSpec, size: tuple[int, int, int]) -> Plan:
-    return data.draw(st.sampled_from(list(plans(spec, size))))
+TURNED = st.tuples(st.booleans(), st.booleans())
+
+
+def chosen(data: st.DataObject, spec: AcceleratorSpec, size: tuple[int, int, int], turned: Turned) -> Plan:
+    return data.draw(st.sampled_from(list(plans(spec, size, turned))))
+
+
+def blocks(spec: AcceleratorSpec, command: Command) -> list[int]:
+    """The addresses that a transfer asks for or writes, in their order."""
+    first, stride, rows, row = command.args[:4]
+    if command.op != Op.LOAD_TRANSPOSED:
+        return [first + y * stride + x for y in range(rows) for x in range(row)]
+    side = spec.operands_per_word
+    below = range(math.ceil(rows / side) * side)
+    return [
+        first + min(y, rows - 1) * stride + x
+        for band in range(0, len(below), side)
+        for x in range(math.ceil(row / side))
+        for y in below[band : band + side]
+    ]
 
 
 def stepped(spec: AcceleratorSpec, memory: Memory, program: list[Command]) -> int:
@@ -54,11 +73,11 @@ def stepped(spec: AcceleratorSpec, memory: Memory, program: list[Command]) -> in
             begin = max([begin, *(idle[tile] for tile in mine)])
         asked: list[int] = []
         taken: list[int] = []
-        for word in range(command.args[2] * command.args[3]):
+        for word in range(len(blocks(spec, command))):
             ask = begin + 1 if not asked else asked[-1] + 1
             if word >= spec.dma_words:
                 ask = max(ask, taken[word - spec.dma_words] + 1)
-            if command.op == Op.LOAD:
+            if command.op != Op.STORE:
                 ask = max(ask, memory_next)
                 take = ask + memory.latency + 1
                 memory_next = ask + memory.interval
@@ -67,17 +86,17 @@ def stepped(spec: AcceleratorSpec, memory: Memory, program: list[Command]) -> in
                 memory_next = take + memory.interval
             asked.append(ask)
             taken.append(take)
-        ends.append(taken[-1])
+        ends.append(taken[-1] + spec.operands_per_word * (command.op == Op.LOAD_TRANSPOSED))
     return max(ends[-1] + 1, *idle) - (granted[0] + 1)
 
 
 @settings(deadline=None, max_examples=60)
-@given(spec=SPECS, size=SIZES, memory=MEMORIES, data=st.data())
+@given(spec=SPECS, size=SIZES, memory=MEMORIES, turned=TURNED, data=st.data())
 def test_the_closed_forms_are_those_of_words_one_by_one(
-    spec: AcceleratorSpec, size: tuple[int, int, int], memory: Memory, data: st.DataObject
+    spec: AcceleratorSpec, size: tuple[int, int, int], memory: Memory, turned: Turned, data: st.DataObject
 ) -> None:
-    plan = chosen(data, spec, size)
-    program = list(commands(spec, plan, Place.packed(spec, size)))
+    plan = chosen(data, spec, size, turned)
+    program = list(commands(spec, plan, Place.packed(spec, size, 0, turned)))
     found = program_cycles(spec, memory, program)
     assert found.total == stepped(spec, memory, program)
     assert found.total >= max(found.transfer, *found.tile)
@@ -87,12 +106,12 @@ def test_the_closed_forms_are_those_of_words_one_by_one(
 
 
 @settings(deadline=None, max_examples=60)
-@given(spec=SPECS, size=SIZES, data=st.data())
+@given(spec=SPECS, size=SIZES, turned=TURNED, data=st.data())
 def test_a_plan_does_all_of_the_product_once_and_stays_inside_the_scratchpads(
-    spec: AcceleratorSpec, size: tuple[int, int, int], data: st.DataObject
+    spec: AcceleratorSpec, size: tuple[int, int, int], turned: Turned, data: st.DataObject
 ) -> None:
-    plan = chosen(data, spec, size)
-    place = Place.packed(spec, size)
+    plan = chosen(data, spec, size, turned)
+    place = Place.packed(spec, size, 0, turned)
     depths = dict(zip(list(Space)[1:], (spec.act_depth, spec.weight_depth, spec.result_depth), strict=True))
     lanes = dict(zip(list(Space)[1:], (spec.act_lanes, spec.weight_lanes, spec.result_lanes), strict=True))
     done = 0
@@ -106,10 +125,12 @@ def test_a_plan_does_all_of_the_product_once_and_stays_inside_the_scratchpads(
             assert all(end <= depth for end, depth in zip(ends, depths.values(), strict=True))
             assert accumulate in (0, 1)
             continue
-        first, stride, rows, words, base, block = command.args
+        _, _, rows, words, base, block = command.args
+        if command.op == Op.LOAD_TRANSPOSED:
+            rows, words = words, math.ceil(rows / spec.operands_per_word)
         last = base + rows - 1 + block * ((words - 1) // lanes[command.space])
         assert last < depths[command.space]
-        addresses = [first + row * stride + word for row in range(rows) for word in range(words)]
+        addresses = blocks(spec, command)
         if command.op == Op.STORE:
             assert command.tiles.bit_count() == 1
             stored.update(addresses)

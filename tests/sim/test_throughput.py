@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -138,6 +139,21 @@ def test_a_workload_is_the_sum_of_its_products() -> None:
     assert found.host_seconds == pytest.approx(2e-3)
     assert found.bus_bytes == 4 * (3 * parts[0].bus_words + 2 * parts[1].bus_words)
     assert [op for op, _ in found.by_op] == list(ops)
+
+
+def test_a_vector_unit_takes_work_from_the_host() -> None:
+    spec = AcceleratorSpec(edge="dma", dma_words=64)
+    passes = {("map two", 1, 100_000): 2, ("reduce", 300, 70): 3, ("map one", 1, 1): 1}
+    workload = Workload("some", (), {"add": 200_000, "reduce_sum": 63_000, "exp": 1, "sqrt": 500}, {}, 0, passes)
+    assert Workload.from_json(workload.to_json()) == workload
+    without = throughput(spec, workload, 1e9)
+    assert (without.vector_seconds, without.host_seconds) == (0.0, pytest.approx(263_501e-9))
+    found = throughput(replace(spec, vector=True), workload, 1e9)
+    assert found.host_seconds == pytest.approx(500e-9)
+    assert found.seconds == without.seconds
+    # Two reads and a write for each sum of two, a read for each element of a row; a latency that chunks hide.
+    words = 3 * 200_000 + 63_000 + 900 + 2
+    assert words <= 1e9 * found.vector_seconds < 1.1 * words
 
 
 def test_an_empty_workload_takes_no_time() -> None:

@@ -27,7 +27,9 @@ def test_the_model_is_exact_on_random_products(tmp_path: Path) -> None:
 @pytest.mark.eda
 def test_a_memory_s_stalls_are_exact(tmp_path: Path) -> None:
     found = validate_cycles(2, tmp_path, seed=11, specs=SPECS[-1:], cycle_limit=300)
-    assert (found.exact, len(found.comparisons), found.worst_unexplained) == (2, 2, 0)
+    assert (found.exact, len(found.comparisons), found.worst_unexplained) == (4, 4, 0)
+    assert [row.measured.vector for row in found.comparisons] == [False, True] * 2
+    assert [row.measured.turned for row in found.comparisons] == [0, 0, 1, 0]
     assert all(row.measured.latency and row.scale_sim is None for row in found.comparisons)
     assert "memory" in found.table()[1][0]
 

@@ -64,6 +64,10 @@ def test_a_training_step_by_hand() -> None:
     assert workload.flops == 2 * workload.macs
     assert {(m, k, n) for m, k, n, _ in shapes(workload)} >= forwards
     assert {"max", "sub", "add", "sqrt"} <= set(workload.other_ops)
+    # Two ReLUs, and the sums of their gradients over the batch for the biases.
+    assert workload.passes["map two", 1, 32 * 128] >= 2
+    assert workload.passes["reduce", 128, 32] == 2
+    assert sum(rows * columns * times for (_, rows, columns), times in workload.passes.items()) <= workload.other
 
 
 def test_a_training_step_has_the_flops_that_xla_counts() -> None:

@@ -6,6 +6,11 @@
 // memory, STRIDE words apart. Row r, word w is lane w % lanes of vector BASE + r + BLOCK * (w / lanes), as the tiles'
 // scratchpads hold matrices. What asks for words (of the memory, or of a tile) may be 2 ** FIFO_BITS words ahead of
 // what takes them.
+`ifdef TRANSPOSE
+// Code 0 with the activations' or weights' space is a LOAD of the transpose: ROWS rows of WORDS elements, of which each
+// column becomes a vector. The words of ELEMENTS rows, from left to right, come as one block after another through the
+// transposer; the last rows are asked for again where a block has no more of its own.
+`endif
 // Faults: 1 no such command or space   2 no such tile, or several to store from   3 a size is zero or too large
 //         4 a vector beyond its scratchpad (nothing is written there)   5 a tile refused its product
 module command_engine #(
@@ -14,6 +19,9 @@ module command_engine #(
     parameter VECTOR_BITS = 10,
     parameter LANE_BITS = 2,
     parameter FIFO_BITS = 4,
+`ifdef TRANSPOSE
+    parameter ELEMENTS = 4,
+`endif
     parameter ACT_LANES = 1,
     parameter WEIGHT_LANES = 1,
     parameter RESULT_LANES = 4,
@@ -50,6 +58,10 @@ module command_engine #(
     input  wire [TILES-1:0]                 tile_done,
     input  wire [3*TILES-1:0]               tile_error
 );
+`ifdef TRANSPOSE
+    localparam ELEMENT_COUNT_BITS = $clog2(ELEMENTS);
+    localparam [15:0] SIDE = ELEMENTS[15:0];
+`endif
     localparam [1:0] LOAD = 2'd1;
     localparam [1:0] STORE = 2'd2;
     localparam [1:0] RUN = 2'd3;
@@ -100,7 +112,11 @@ module command_engine #(
     assign base = command_args[159:128];
     assign block = command_args[191:160];
     assign transfers = code != RUN;
+`ifdef TRANSPOSE
+    assign wrong_command = command[5] | ((code == 2'd0) & (space == 2'd3)) | (transfers == (space == 2'd0));
+`else
     assign wrong_command = command[5] | (code == 2'd0) | (transfers == (space == 2'd0));
+`endif
     assign wrong_tiles = (tiles == {TILES{1'b0}}) | command_tiles[TILES]
                        | ((code == STORE) & ((tiles & (tiles - 1'b1)) != {TILES{1'b0}}));
     assign wrong_size = transfers & ((rows[15:0] == 16'd0) | (rows[31:16] != 16'd0)
@@ -114,6 +130,16 @@ module command_engine #(
     assign begin_command = look & ~failed & ~illegal & ~must_wait & (refused == 3'd0);
     assign working = (state != IDLE) | (busy_tiles != {TILES{1'b0}});
 
+`ifdef TRANSPOSE
+    wire turned;
+    wire [BUS_BITS-1:0] turned_word;
+    wire turn_step;
+    wire turn_drained;
+    wire turn_leaving;
+    wire turn_end;
+    wire turn_live;
+
+`endif
     // Words on their way: asked for by the source, held in a queue, taken by the sink.
     reg asked_all;
     reg [FIFO_BITS:0] held;
@@ -131,12 +157,22 @@ module command_engine #(
     wire pad_last;
     wire finish;
 
+`ifdef TRANSPOSE
+    assign turned = code == 2'd0;
+    assign load = turned | (code == LOAD);
+`else
     assign load = code == LOAD;
+`endif
     assign ask = (state == TRANSFER) & ~asked_all & ~held[FIFO_BITS];
     assign sink = (state == TRANSFER) & ~fifo_empty;
     assign asked = load ? mem_taken : pad_taken;
+`ifdef TRANSPOSE
+    assign sunk = turned ? turn_step & ~turn_drained : load ? pad_taken : mem_taken;
+    assign finish = turned ? turn_step & turn_drained & turn_end : sunk & (load ? pad_last : mem_last);
+`else
     assign sunk = load ? pad_taken : mem_taken;
     assign finish = sunk & (load ? pad_last : mem_last);
+`endif
     assign command_done = (look & (failed | illegal)) | finish | ((state == REGISTERS) & (step == STARTED));
 
     word_fifo #(
@@ -168,7 +204,23 @@ module command_engine #(
     assign mem_taken = mem_valid & mem_ready;
     assign mem_after = mem_row + stride;
     assign mem_row_end = mem_words == 16'd1;
+`ifdef TRANSPOSE
+    reg [ELEMENT_COUNT_BITS-1:0] mem_element;
+    reg [31:0] mem_first;
+    reg mem_first_column;
+    wire mem_block_end;
+    wire mem_band_end;
+    wire [31:0] mem_below;
+    wire [31:0] mem_beside;
+
+    assign mem_block_end = &mem_element;
+    assign mem_band_end = mem_words <= SIDE;
+    assign mem_below = (mem_rows > {{(16-ELEMENT_COUNT_BITS){1'b0}}, mem_element} + 16'd1) ? mem_next + stride : mem_next;
+    assign mem_beside = mem_first + 32'd1;
+    assign mem_last = turned ? mem_block_end & mem_band_end & (mem_rows <= SIDE) : mem_row_end & (mem_rows == 16'd1);
+`else
     assign mem_last = mem_row_end & (mem_rows == 16'd1);
+`endif
 
     // The scratchpad's side.
     reg [VECTOR_BITS:0] pad_vector;
@@ -193,12 +245,39 @@ module command_engine #(
     assign last_lane = (space == 2'd1) ? ACT_LANES[LANE_BITS-1:0] - 1'b1
                      : (space == 2'd2) ? WEIGHT_LANES[LANE_BITS-1:0] - 1'b1 : RESULT_LANES[LANE_BITS-1:0] - 1'b1;
     assign beyond = spoiled | (pad_vector >= depth);
+`ifdef TRANSPOSE
+    assign pad_valid = turned ? (sink | turn_drained) & turn_leaving & turn_live : load ? sink : ask;
+`else
     assign pad_valid = load ? sink : ask;
+`endif
     assign pad_ready = (tile_ready | ~tiles) == {TILES{1'b1}};
     assign pad_taken = pad_valid & (pad_ready | (load & beyond));
     assign pad_row_end = pad_words == 16'd1;
     assign pad_last = pad_row_end & (pad_rows == 16'd1);
 
+`ifdef TRANSPOSE
+    wire [VECTOR_BITS:0] pad_band;
+
+    assign pad_band = pad_row + {1'b0, block[VECTOR_BITS-1:0]};
+    // A block's words leave as the next one's come, and those of the last one when no more come.
+    assign turn_drained = (state == TRANSFER) & asked_all & (held == {(FIFO_BITS+1){1'b0}});
+    assign turn_live = pad_words != 16'd0;
+    assign turn_step = turned & (sink | turn_drained) & (~turn_leaving | ~turn_live | pad_taken);
+
+    transposer #(
+        .SIDE(ELEMENTS),
+        .ELEMENT_BITS(BUS_BITS / ELEMENTS)
+    ) turn (
+        .clk(clk),
+        .clear(rst | (state != TRANSFER)),
+        .step(turn_step),
+        .in(fifo_word),
+        .out(turned_word),
+        .leaving(turn_leaving),
+        .block_end(turn_end)
+    );
+
+`endif
     // The tiles' bus: words of a transfer, or a product's registers. A word is offered until all tiles are ready; those
     // that are ready before write it again.
     assign register_valid = (state == REGISTERS) & (step != STARTED);
@@ -212,9 +291,17 @@ module command_engine #(
 
     generate
         if (BUS_BITS > 32) begin : wide
+`ifdef TRANSPOSE
+            assign tile_wdata = register_valid ? {{(BUS_BITS-32){1'b0}}, register_data} : turned ? turned_word : fifo_word;
+`else
             assign tile_wdata = register_valid ? {{(BUS_BITS-32){1'b0}}, register_data} : fifo_word;
+`endif
         end else begin : narrow
+`ifdef TRANSPOSE
+            assign tile_wdata = register_valid ? register_data : turned ? turned_word : fifo_word;
+`else
             assign tile_wdata = register_valid ? register_data : fifo_word;
+`endif
         end
     endgenerate
     assign unused = &{1'b0, fifo_full};
@@ -253,6 +340,29 @@ module command_engine #(
             mem_row <= address;
             mem_words <= words[15:0];
             mem_rows <= rows[15:0];
+`ifdef TRANSPOSE
+            mem_first <= address;
+            mem_first_column <= 1'b1;
+            mem_element <= {ELEMENT_COUNT_BITS{1'b0}};
+        end else if (turned & mem_taken) begin
+            mem_element <= mem_block_end ? {ELEMENT_COUNT_BITS{1'b0}} : mem_element + 1'b1;
+            if (mem_first_column)
+                mem_row <= mem_after;
+            if (~mem_block_end) begin
+                mem_next <= mem_below;
+            end else if (mem_band_end) begin
+                mem_next <= mem_first_column ? mem_after : mem_row;
+                mem_first <= mem_first_column ? mem_after : mem_row;
+                mem_words <= words[15:0];
+                mem_rows <= mem_rows - SIDE;
+                mem_first_column <= 1'b1;
+            end else begin
+                mem_next <= mem_beside;
+                mem_first <= mem_beside;
+                mem_words <= mem_words - SIDE;
+                mem_first_column <= 1'b0;
+            end
+`endif
         end else if (mem_taken & mem_row_end) begin
             mem_next <= mem_after;
             mem_row <= mem_after;
@@ -265,10 +375,30 @@ module command_engine #(
 
         if (begin_command) begin
             pad_vector <= {1'b0, base[VECTOR_BITS-1:0]};
+`ifdef TRANSPOSE
+            pad_row <= {1'b0, base[VECTOR_BITS-1:0]} + {{VECTOR_BITS{1'b0}}, ~turned};
+`else
             pad_row <= {1'b0, base[VECTOR_BITS-1:0]} + 1'b1;
+`endif
             pad_lane <= {LANE_BITS{1'b0}};
             pad_words <= words[15:0];
             pad_rows <= rows[15:0];
+`ifdef TRANSPOSE
+        end else if (turned) begin
+            if (turn_step & turn_leaving) begin
+                // The columns that there are become vectors; the rows of a block are a lane of them.
+                pad_vector <= pad_vector + 1'b1;
+                if (turn_live)
+                    pad_words <= pad_words - 16'd1;
+                if (turn_end & (pad_words <= 16'd1)) begin
+                    pad_words <= words[15:0];
+                    pad_lane <= (pad_lane == last_lane) ? {LANE_BITS{1'b0}} : pad_lane + 1'b1;
+                    pad_vector <= (pad_lane == last_lane) ? pad_band : pad_row;
+                    if (pad_lane == last_lane)
+                        pad_row <= pad_band;
+                end
+            end
+`endif
         end else if (pad_taken & pad_row_end) begin
             pad_vector <= pad_row;
             pad_row <= pad_row + 1'b1;

@@ -146,6 +146,9 @@ module tile_cluster #(
         .VECTOR_BITS(VECTOR_BITS),
         .LANE_BITS(LANE_BITS),
         .FIFO_BITS(FIFO_BITS),
+`ifdef TRANSPOSE
+        .ELEMENTS(ELEMENTS),
+`endif
         .ACT_LANES(ROWS / ELEMENTS),
         .WEIGHT_LANES(COLS / ELEMENTS),
         .RESULT_LANES(COLS * 32 / BUS_BITS),
