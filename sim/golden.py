@@ -58,6 +58,15 @@ def product(
     return np.where(np.isnan(result), QUIET_NAN, result.view(np.uint32)).view(np.float32)
 
 
+def planned_product(spec: AcceleratorSpec, act: OperandArray, weight: OperandArray, depth: int) -> ResultArray:
+    """The same with K in pieces of ``depth``, each added to the results of those before."""
+    sums = None
+    for at in range(0, act.shape[1], depth):
+        sums = product(spec, act[:, at : at + depth], weight[at : at + depth], sums)
+    assert sums is not None
+    return sums
+
+
 def act_words(spec: AcceleratorSpec, act: OperandArray, base: int = 0, unused: int = 0) -> Iterator[tuple[int, int]]:
     """(address, word) of the activations act [M, K] at vector ``base``; unused operands of words have bytes ``unused``.
 

@@ -145,6 +145,7 @@ class Performance:
         energy: what a cycle, a multiply-accumulate and a word over the bus cost in J, if it is known.
         area_mm2: die area in mm2, if it is known.
         word_cycles: cycles for each word of operands and results.
+        vector_seconds: time of what the vector unit does, after the products.
     """
 
     workload: Workload
@@ -154,6 +155,7 @@ class Performance:
     energy: Coefficients | None = None
     area_mm2: float | None = None
     word_cycles: int = 1
+    vector_seconds: float = 0.0
 
     @property
     def peak_ops_per_s(self) -> float:
@@ -185,6 +187,8 @@ class Performance:
             "tops": 1e-12 * ops_per_s,
             "other_operations": self.workload.other,
         }
+        if self.spec.vector:
+            found |= {"vector_operations": self.workload.passed, "vector_seconds": self.vector_seconds}
         if self.energy is not None:
             joules = self.energy.of([sum(counts) for counts in zip(*(one.counts for one in self.layers), strict=True)])
             found |= {
@@ -233,4 +237,4 @@ def performance(
     word_cycles = memory.interval if spec.edge == "dma" else 1
     energy = None if power_w is None else constant_costs((power_w / clock_hz, 0.0, 0.0))
     layers = tuple(LayerCost(op, cost, spec, clock_hz, energy, area_mm2, word_cycles) for op, cost in found.by_op)
-    return Performance(workload, spec, clock_hz, layers, energy, area_mm2, word_cycles)
+    return Performance(workload, spec, clock_hz, layers, energy, area_mm2, word_cycles, found.vector_seconds)

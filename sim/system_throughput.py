@@ -49,16 +49,27 @@ def _aligned(spec: AcceleratorSpec, job_m: int, m: int, turned: bool) -> int:
     return job_m // whole * whole
 
 
-@cache
 def system_throughput(spec: AcceleratorSpec, size: tuple[int, int, int], memory: Memory) -> OpThroughput:
     """What a product M, K, N costs by the quickest plan, operands and results in memory."""
-    likely = sorted(plans(spec, size), key=lambda plan: _rough(spec, plan, memory))[:EXACTLY]
-    return min((plan_cost(spec, plan, memory) for plan in likely), key=rank)
+    return _quickest(spec, size, memory, UPRIGHT)[1]
 
 
-def plan_cost(spec: AcceleratorSpec, plan: Plan, memory: Memory) -> OpThroughput:
+def best_plan(spec: AcceleratorSpec, size: tuple[int, int, int], memory: Memory, turned: Turned = UPRIGHT) -> Plan:
+    """The quickest plan of a product M, K, N."""
+    return _quickest(spec, size, memory, turned)[0]
+
+
+@cache
+def _quickest(
+    spec: AcceleratorSpec, size: tuple[int, int, int], memory: Memory, turned: Turned
+) -> tuple[Plan, OpThroughput]:
+    likely = sorted(plans(spec, size, turned), key=lambda plan: _rough(spec, plan, memory))[:EXACTLY]
+    return min(((plan, plan_cost(spec, plan, memory, turned)) for plan in likely), key=lambda found: rank(found[1]))
+
+
+def plan_cost(spec: AcceleratorSpec, plan: Plan, memory: Memory, turned: Turned = UPRIGHT) -> OpThroughput:
     """What a product costs by one plan."""
-    program = list(commands(spec, plan, Place.packed(spec, plan.size)))
+    program = list(commands(spec, plan, Place.packed(spec, plan.size, 0, turned)))
     found = program_cycles(spec, memory, program)
     moved = [words_asked(spec, command) for command in program if command.op != Op.RUN]
     return OpThroughput(

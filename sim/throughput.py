@@ -95,7 +95,8 @@ def throughput(spec: AcceleratorSpec, workload: Workload, clock_hz: float, memor
         return sum(op.count * int(getattr(cost, name)) for op, cost in by_op)
 
     cycles, macs = total("cycles"), total("macs")
-    vector_cycles, elements = passes(spec, workload, memory) if spec.vector else (0, 0)
+    vector_cycles = pass_cycles(spec, workload, memory) if spec.vector else 0
+    passed = workload.passed if spec.vector else 0
     seconds = cycles / clock_hz
     word_bytes = spec.bus_bits // 8
     return Throughput(
@@ -105,7 +106,7 @@ def throughput(spec: AcceleratorSpec, workload: Workload, clock_hz: float, memor
         utilisation=macs / (cycles * spec.pes) if cycles else 0.0,
         seconds=seconds,
         vector_seconds=vector_cycles / clock_hz,
-        host_seconds=(workload.other - elements) / HOST_OPS_PER_SECOND,
+        host_seconds=(workload.other - passed) / HOST_OPS_PER_SECOND,
         ops_per_s=2 * macs / seconds if cycles else 0.0,
         sram_bytes=total("sram_words") * word_bytes,
         bus_bytes=total("bus_words") * word_bytes,
@@ -113,14 +114,14 @@ def throughput(spec: AcceleratorSpec, workload: Workload, clock_hz: float, memor
     )
 
 
-def passes(spec: AcceleratorSpec, workload: Workload, memory: Memory) -> tuple[int, int]:
-    """The cycles of a workload's passes on the vector unit, one after another, and the elements that they calculate."""
+def pass_cycles(spec: AcceleratorSpec, workload: Workload, memory: Memory) -> int:
+    """The cycles of a workload's passes on the vector unit, one after another."""
     steps = {
         "map one": Steps(Source.CONSTANT),
         "map two": Steps(add=Source.SECOND),
         "reduce": Steps(reduce=Reduce.SUM),
     }
-    cycles = elements = 0
+    cycles = 0
     for (kind, rows, columns), times in workload.passes.items():
         cycles += times * sum(
             count
@@ -129,8 +130,7 @@ def passes(spec: AcceleratorSpec, workload: Workload, memory: Memory) -> tuple[i
             ).total
             for part, count in _parts(rows, columns)
         )
-        elements += times * rows * columns
-    return cycles, elements
+    return cycles
 
 
 def _parts(rows: int, columns: int) -> Iterator[tuple[tuple[int, int], int]]:

@@ -43,7 +43,7 @@ def random_specs(count: int, seed: int) -> tuple[AcceleratorSpec, ...]:
     Every dataflow, format of operands, and of bus and DMA engine one comes in turn; half of the engines load
     transposes, and half have a vector unit beside them.
     """
-    rng = np.random.default_rng(seed)
+    rng, options = np.random.default_rng(seed), np.random.default_rng((seed, 1))
     kinds = list(itertools.product(DATAFLOWS, OPERAND_BITS, ("bus", "dma")))
     specs: list[AcceleratorSpec] = []
     while len(specs) < count:
@@ -69,8 +69,8 @@ def random_specs(count: int, seed: int) -> tuple[AcceleratorSpec, ...]:
                 edge=edge,
                 tiles=tiles,
                 dma_words=int(rng.choice(DMA_WORDS[:4])),
-                transpose=edge == "dma" and bool(rng.integers(2)),
-                vector=edge == "dma" and bool(rng.integers(2)),
+                transpose=edge == "dma" and bool(options.integers(2)),
+                vector=edge == "dma" and bool(options.integers(2)),
             )
         )
     return tuple(specs)

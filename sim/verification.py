@@ -15,6 +15,7 @@ from eda_adapters.tool import ToolError, run_tool
 from rtl import AcceleratorSpec, Design
 from sim.coverage import Bin, all_bins, read_bins
 from sim.cycle_model import bus_words, cycles, product_fits, vectors
+from sim.program import can_train
 from sim.saif import saif_duration, vcd_to_saif
 from sim.simulator import Simulation, Simulator, build
 
@@ -25,6 +26,7 @@ ACTIVITY_BENCH = "sim.benches.activity"
 SYSTEM_BENCH = "sim.benches.system"
 SYSTEM_ACTIVITY_BENCH = "sim.benches.system_activity"
 VECTOR_BENCH = "sim.benches.vector"
+TRAINING_BENCH = "sim.benches.training"
 SYSTEM_PRODUCTS = 18
 CLOCK_NS = 2.0
 
@@ -213,6 +215,7 @@ def verify(
     module, _, only = only.rpartition(".") if only else (None, "", None)
     benches = [SYSTEM_BENCH if system else GEMM_BENCH]
     benches += [AXI_BENCH] * (spec.edge == "axi4") + [VECTOR_BENCH] * spec.vector
+    benches += [TRAINING_BENCH] * can_train(spec)
     if only is not None:
         benches = [bench for bench in benches if bench.endswith(f".{module}")] if module else benches[:1]
         only = only or None

@@ -35,9 +35,11 @@ MOVEMENT = frozenset(
         "scatter",
         "slice",
         "squeeze",
+        "stack",
         "split",
         "stop_gradient",
         "transpose",
+        "unstack",
         "device_put",
         "bitcast_convert_type",
     ]
@@ -45,23 +47,22 @@ MOVEMENT = frozenset(
 """Primitives that move data and calculate nothing."""
 
 
-PASSES = {
-    "add": "map two",
-    "add_any": "map two",
-    "sub": "map two",
-    "mul": "map two",
-    "max": "map two",
-    "min": "map two",
-    "square": "map two",
-    "neg": "map one",
-    "exp": "map one",
-    "tanh": "map one",
-    "logistic": "map one",
-    "erf": "map one",
-    "reduce_sum": "reduce",
-    "reduce_max": "reduce",
+TWO, ONE, REDUCE = "map two", "map one", "reduce"
+PASSES: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("add", "add_any", "sub", "mul", "max", "min", "square", "abs", "and", "or"), (TWO,)),
+    **dict.fromkeys(("neg", "not", "exp", "tanh", "logistic", "erf"), (ONE,)),
+    **dict.fromkeys(("gt", "lt"), (TWO, TWO)),
+    **dict.fromkeys(("ge", "le"), (TWO, TWO, ONE)),
+    "select_n": (ONE, TWO, TWO, TWO),
+    "reduce_sum": (REDUCE,),
+    "reduce_max": (REDUCE,),
 }
-"""Primitives on floating-point numbers that are a pass of a vector unit: its kind, with the operands of an element."""
+"""Primitives on floating-point numbers and truth values that a vector unit does: the passes of each, with the operands
+of an element (:mod:`sim.lowering` makes them; exp, tanh, logistic and erf are tables)."""
+
+
+PASSABLE = ("float32", "bfloat16", "float16", "bool")
+"""Types of operands that a vector unit takes, truth values as 1 and 0."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,9 @@ class Workload:
         other_ops: primitive to elements that it calculates (a reduction: elements that it reads).
         moved: primitive to elements that it moves.
         unbounded_loops: ``while`` loops whose trips the program does not say; their bodies are counted once.
-        passes: of ``other_ops`` those that a vector unit can do: kind as in PASSES, rows, columns; to how often. A
+        passes: what a vector unit can do of ``other_ops``: kind as in PASSES, rows, columns; to how often. A
             reduction has a row for each result; what is reduced counts as if it lay side by side.
+        passed: how many of ``other_ops`` that is.
     """
 
     name: str
@@ -101,6 +103,7 @@ class Workload:
     moved: Mapping[str, int]
     unbounded_loops: int = 0
     passes: Mapping[tuple[str, int, int], int] = field(default_factory=dict)
+    passed: int = 0
 
     @property
     def macs(self) -> int:
@@ -126,6 +129,7 @@ class Workload:
             "moved": dict(self.moved),
             "unbounded_loops": self.unbounded_loops,
             "passes": [[*key, count] for key, count in self.passes.items()],
+            "passed": self.passed,
         }
 
     @classmethod
@@ -133,7 +137,8 @@ class Workload:
         """The workload that ``to_json`` wrote."""
         ops = tuple(LayerOp(*op) for op in data["ops"])
         passes = {(kind, rows, columns): count for kind, rows, columns, count in data.get("passes", [])}
-        return cls(data["name"], ops, data["other_ops"], data["moved"], data["unbounded_loops"], passes)
+        counted = (data["other_ops"], data["moved"], data["unbounded_loops"])
+        return cls(data["name"], ops, *counted, passes, data.get("passed", 0))
 
 
 def from_jax(function: Callable[..., Any], *args: Any, name: str, trips: int = 1) -> Workload:
@@ -160,7 +165,8 @@ def from_jax(function: Callable[..., Any], *args: Any, name: str, trips: int = 1
     ops = tuple(
         LayerOp(f"{kind} {m}x{k}x{n}", m, k, n, count, kind) for (m, k, n, kind), count in counter.products.items()
     )
-    return Workload(name, ops, dict(counter.other), dict(counter.moved), counter.unbounded, dict(counter.passes))
+    counted = (dict(counter.other), dict(counter.moved), counter.unbounded, dict(counter.passes), counter.passed)
+    return Workload(name, ops, *counted)
 
 
 class _Counter:
@@ -172,6 +178,7 @@ class _Counter:
         self.other: Counter[str] = Counter()
         self.moved: Counter[str] = Counter()
         self.passes: Counter[tuple[str, int, int]] = Counter()
+        self.passed = 0
         self.unbounded = 0
 
     def walk(self, jaxpr: Any, times: int) -> None:
@@ -208,9 +215,11 @@ class _Counter:
             counted = equation.outvars
         size = max((math.prod(v.aval.shape) for v in counted), default=0)
         (self.moved if primitive in MOVEMENT else self.other)[primitive] += times * size
-        if primitive in PASSES and size and str(equation.outvars[0].aval.dtype) in ("float32", "bfloat16", "float16"):
-            rows = math.prod(equation.outvars[0].aval.shape) if PASSES[primitive] == "reduce" else 1
-            self.passes[PASSES[primitive], rows, size // rows] += times
+        if primitive in PASSES and size and str(equation.invars[-1].aval.dtype) in PASSABLE:
+            self.passed += times * size
+            for kind in PASSES[primitive]:
+                rows = math.prod(equation.outvars[0].aval.shape) if kind == REDUCE else 1
+                self.passes[kind, rows, size // rows] += times
 
     def _dot(self, equation: Any, times: int) -> None:
         (left_k, right_k), (left_batch, right_batch) = equation.params["dimension_numbers"]
@@ -265,6 +274,7 @@ class _Counter:
             for key, count in theirs.items():
                 mine[key] += times * count  # type: ignore[index]
         self.unbounded += other.unbounded
+        self.passed += times * other.passed
 
 
 def _taps(outputs: int, window: int, stride: int, low: int, dilation: int, window_dilation: int) -> Counter[int]:

@@ -14,20 +14,9 @@ from sim import golden
 from sim.benches.passes import check_pass, random_size, random_steps
 from sim.benches.system_host import SystemHost, begin, random_memory
 from sim.cycle_model import vectors
-from sim.golden import ResultArray
 from sim.plan import UPRIGHT, Place, Plan, Turned, commands
 from sim.system_model import Memory
 from sim.system_throughput import plans
-
-
-def expected(host: SystemHost, plan: Plan, act: golden.OperandArray, weight: golden.OperandArray) -> ResultArray:
-    """The product's results, K cut as in the plan."""
-    sums = None
-    for at in range(0, plan.size[1], plan.job[1]):
-        depth = slice(at, at + plan.job[1])
-        sums = golden.product(host.spec, act[:, depth], weight[depth], sums)
-    assert sums is not None
-    return sums
 
 
 def turning(host: SystemHost, i: int) -> Turned:
@@ -41,7 +30,8 @@ async def check(
     """Run a product of random operands by a plan and compare each bit."""
     act, weight = host.operands(rng, *plan.size)
     got = await host.product(plan, act, weight, exact, turned)
-    assert (got.view(np.uint32) == expected(host, plan, act, weight).view(np.uint32)).all(), f"wrong results: {plan}"
+    expected = golden.planned_product(host.spec, act, weight, plan.job[1])
+    assert (got.view(np.uint32) == expected.view(np.uint32)).all(), f"wrong results: {plan}"
     host.coverage.plan(host.spec, plan, host.memory.memory, turned)
 
 
@@ -84,7 +74,7 @@ async def banks_wanted_twice(dut: Any) -> None:
         place = Place.packed(spec, size, i << 16)
         host.memory.put(act.T if spec.output_stationary else act, place.act)
         host.memory.put(weight, place.weight)
-        results.append((place, expected(host, plan, act, weight)))
+        results.append((place, golden.planned_product(spec, act, weight, plan.job[1])))
         load_act, load_weight, run, store = commands(spec, plan, place)
         at = [i * base for base in bases]
         moves = [

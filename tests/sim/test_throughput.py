@@ -144,7 +144,9 @@ def test_a_workload_is_the_sum_of_its_products() -> None:
 def test_a_vector_unit_takes_work_from_the_host() -> None:
     spec = AcceleratorSpec(edge="dma", dma_words=64)
     passes = {("map two", 1, 100_000): 2, ("reduce", 300, 70): 3, ("map one", 1, 1): 1}
-    workload = Workload("some", (), {"add": 200_000, "reduce_sum": 63_000, "exp": 1, "sqrt": 500}, {}, 0, passes)
+    workload = Workload(
+        "some", (), {"add": 200_000, "reduce_sum": 63_000, "exp": 1, "sqrt": 500}, {}, 0, passes, 263_001
+    )
     assert Workload.from_json(workload.to_json()) == workload
     without = throughput(spec, workload, 1e9)
     assert (without.vector_seconds, without.host_seconds) == (0.0, pytest.approx(263_501e-9))

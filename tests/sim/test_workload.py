@@ -67,7 +67,7 @@ def test_a_training_step_by_hand() -> None:
     # Two ReLUs, and the sums of their gradients over the batch for the biases.
     assert workload.passes["map two", 1, 32 * 128] >= 2
     assert workload.passes["reduce", 128, 32] == 2
-    assert sum(rows * columns * times for (_, rows, columns), times in workload.passes.items()) <= workload.other
+    assert 0.6 * workload.other < workload.passed < workload.other  # Adam's roots and quotients are not
 
 
 def test_a_training_step_has_the_flops_that_xla_counts() -> None:
