@@ -158,16 +158,24 @@ def sim(
     design: Annotated[str, typer.Argument(help="TOML file of a spec, or the name of one that comes along")] = "default",
     simulator: Annotated[str, typer.Option(help="icarus or verilator")] = "icarus",
     seed: Annotated[int, typer.Option(help="of all stimuli")] = 1,
-    out: Annotated[Path, typer.Option(help="folder for logs and activity")] = Path("runs/sim"),
+    test: Annotated[
+        str | None, typer.Option(help="this test alone, as random_products or vector.random_passes [default: all]")
+    ] = None,
+    waves: Annotated[bool, typer.Option("--waves", help="record waveforms, a VCD file for each bench")] = False,
+    out: Annotated[Path, typer.Option(help="folder for logs, activity and waveforms")] = Path("runs/sim"),
 ) -> None:
     """Simulate a design against its golden model with cocotb, bit for bit and cycle for cycle.
 
-    Example: [bold]chiploop sim default --simulator verilator[/bold]
+    Example: [bold]chiploop sim default --simulator verilator --test random_products --waves[/bold]
     """
     from loop import stages
 
-    result = stages.verify(out.resolve(), _spec(design), simulator, seed)
-    console.print(result["note"])
+    try:
+        result = stages.verify(out.resolve(), _spec(design), simulator, seed, test, waves)
+        console.print(result["note"])
+    finally:
+        for file in sorted((out / "sim").glob("*.vcd")) if waves else ():
+            console.print(f"waveforms: {file}")
 
 
 @app.command()

@@ -98,7 +98,9 @@ def _table(found: Performance) -> Table:
     table.caption = ", ".join(f"{key.replace('_', ' ')} {total[key]:.4g}" for key in rates if key in total)
     if other := found.workload.other:
         done = f"{found.workload.passed / other:.0%} on the vector unit in {found.vector_seconds:.4g} s, the rest"
-        table.caption += f"; {other:.4g} other operations: {done if spec.vector and found.workload.passed else 'all'} left to a host"
+        table.caption += (
+            f"; {other:.4g} other operations: {done if spec.vector and found.workload.passed else 'all'} left to a host"
+        )
     if total.get("joules_standard_error"):
         share = (total["joules_high"] - total["joules"]) / total["joules"]
         table.caption += f"; energy within {share:.1%} of that with 95% confidence, from the tiles that were drawn"

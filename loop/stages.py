@@ -43,12 +43,14 @@ class DesignFailure(ValueError):
     """A proposed design is wrong or infeasible: the generation failed, the loop goes on."""
 
 
-def verify(folder: Path, spec: AcceleratorSpec, simulator: str, seed: int) -> dict[str, Any]:
-    """Check the design bit-exactly and its cycles against the model; record its switching activity."""
+def verify(
+    folder: Path, spec: AcceleratorSpec, simulator: str, seed: int, only: str | None = None, waves: bool = False
+) -> dict[str, Any]:
+    """Check the design bit-exactly and its cycles against the model; record its switching activity, and waveforms."""
     import sim
 
-    design = elaborate(spec, folder / "rtl")
-    result = sim.verify(design, folder / "sim", simulator, seed, saif=folder / "activity.saif")  # type: ignore[arg-type]
+    design, saif = elaborate(spec, folder / "rtl"), folder / "activity.saif"
+    result = sim.verify(design, folder / "sim", simulator, seed, None, saif, only, waves=waves)  # type: ignore[arg-type]
     if not result.passed:
         raise DesignFailure(f"verification: {result.failure}")
     off = [c for c in result.cycles if c.cycles != c.model]

@@ -18,6 +18,7 @@ from cocotb_tools import config
 from eda_adapters.tool import ToolError, find_tool, run_tool
 from rtl import Design
 
+Trace = Literal["activity", "waves"]
 Simulator = Literal["icarus", "verilator"]
 SIMULATORS: tuple[Simulator, ...] = ("icarus", "verilator")
 
@@ -33,7 +34,7 @@ class Simulation:
         simulator: which simulator it is for.
         tool: the simulator's name and version.
         folder: where it was built and is run.
-        trace: the file that a run with tracing writes: VCD (Icarus) or SAIF (Verilator).
+        trace: the file that a run with tracing writes: VCD, or SAIF where Verilator records activity.
     """
 
     simulator: Simulator
@@ -64,14 +65,14 @@ class Simulation:
         }
 
 
-def build(design: Design, out_dir: Path, simulator: Simulator, trace: bool, timeout_s: float) -> Simulation:
+def build(design: Design, out_dir: Path, simulator: Simulator, trace: Trace | None, timeout_s: float) -> Simulation:
     """Compile a design for a simulator into ``out_dir``/``simulator``.
 
     Args:
         design: the elaborated accelerator.
         out_dir: folder for the simulator's folder.
         simulator: which simulator.
-        trace: build so that activity can be recorded.
+        trace: build so that activity, or waveforms, can be recorded.
         timeout_s: limit of the build in seconds.
 
     Raises:
@@ -99,9 +100,9 @@ def verilator_environment() -> dict[str, str]:
     }
 
 
-def _icarus(design: Design, folder: Path, trace: bool, timeout_s: float) -> Simulation:
+def _icarus(design: Design, folder: Path, trace: Trace | None, timeout_s: float) -> Simulation:
     find_tool("vvp")
-    vcd = folder / "activity.vcd"
+    vcd = folder / f"{trace}.vcd"
     timescale = folder / "timescale.f"
     timescale.write_text("+timescale+1ns/1ps\n")
     argv: list[str | Path] = [
@@ -173,14 +174,15 @@ def verilator_program(
     return folder / "obj" / "simulation"
 
 
-def _verilator(design: Design, folder: Path, trace: bool, timeout_s: float) -> Simulation:
+def _verilator(design: Design, folder: Path, trace: Trace | None, timeout_s: float) -> Simulation:
     libs = str(config.libs_dir)
     options = ["--vpi", "--public-depth", "1", "--timescale", "1ns/1ps"]
     options += ["-LDFLAGS", f"-Wl,-rpath,{libs} -L{libs} -lcocotbvpi_verilator"]
-    options += ["--trace-saif"] if trace else []
+    kind = "saif" if trace == "activity" else "vcd"
+    options += [f"--trace-{kind}"] if trace else []
     main = str(config.share_dir / "lib" / "verilator" / "verilator.cpp")
-    verilator_program(design.sources, design.top, main, folder, options, trace, timeout_s)
-    return Simulation("verilator", f"Verilator {metadata.version('verilator')}", folder, folder / "activity.saif")
+    verilator_program(design.sources, design.top, main, folder, options, trace is not None, timeout_s)
+    return Simulation("verilator", f"Verilator {metadata.version('verilator')}", folder, folder / f"{trace}.{kind}")
 
 
 def _missing(name: str) -> bool:

@@ -123,7 +123,7 @@ def record_tiles(
         ToolError: the simulator is missing, fails, or a tile's results are wrong.
     """
     out.mkdir(parents=True, exist_ok=True)
-    simulation = build(design, out, "icarus", True, timeout_s)
+    simulation = build(design, out, "icarus", "activity", timeout_s)
     asked = {"tiles": [asdict(tile) for tile in tiles]}
     tests, _, command = run_bench(simulation, TILES_BENCH, design, seed, (), timeout_s, trace=True, more=asked)
     failed = next((test for test in tests if not test.passed), None)

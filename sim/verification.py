@@ -185,6 +185,7 @@ def verify(
     saif: str | Path | None = None,
     only: str | None = None,
     timeout_s: float = 600.0,
+    waves: bool = False,
 ) -> VerifyResult:
     """Check a design bit-exactly against numpy, and its cycles against the cycle model, with cocotb.
 
@@ -199,6 +200,7 @@ def verify(
         only: run this test alone, as ``random_products``, or of a further bench as ``vector.random_passes``,
             or all of that, as ``vector.``; None: all.
         timeout_s: limit of each step (build, bench, activity) in seconds.
+        waves: record the waveforms of each bench, as ``BENCH.vcd`` in ``out_dir``.
 
     Raises:
         ToolError: the simulator is missing, crashes, runs past the limit, or ends without results.
@@ -210,7 +212,7 @@ def verify(
         chosen = tuple(products or system_products(spec, seed, SYSTEM_PRODUCTS))
     else:
         chosen = tuple(products or (*corner_products(spec), *random_products(spec, seed, 10)))
-    simulation = build(design, out, simulator, saif is not None, timeout_s)
+    simulation = build(design, out, simulator, "waves" if waves else "activity" if saif else None, timeout_s)
     _coverage(simulation).unlink(missing_ok=True)
     module, _, only = only.rpartition(".") if only else (None, "", None)
     benches = [SYSTEM_BENCH if system else GEMM_BENCH]
@@ -223,11 +225,14 @@ def verify(
     measured: tuple[Measured, ...] = ()
     command = ""
     for bench in benches:
-        more, ran, again = run_bench(simulation, bench, design, seed, chosen, timeout_s, only=only)
+        more, ran, again = run_bench(simulation, bench, design, seed, chosen, timeout_s, waves, only)
+        if waves and simulation.trace.exists():
+            simulation.trace.replace(out / f"{bench.rsplit('.', 1)[1]}.vcd")
         command = again if all(test.passed for test in tests) else command
         tests, measured = tests + more, measured + ran
     activity = None
     if saif is not None:
+        simulation = build(design, out, simulator, "activity", timeout_s) if waves else simulation
         more, activity = _record(simulation, design, seed, Path(saif), timeout_s)
         tests += more
     passed = all(test.passed for test in tests)
@@ -256,7 +261,7 @@ def run_bench(
         seed: of all random choices.
         products: (M, K, N) of the products that the bench is told of.
         timeout_s: limit in seconds.
-        trace: record activity.
+        trace: record what the simulation was built to record.
         only: run this test alone; None: all.
         more: what else this bench wants to know, as JSON.
 

@@ -20,7 +20,7 @@ PRODUCTS = ((9, 5, 3), (3, 6, 7))
 
 
 def edge_tests(design: Design, folder: Path) -> dict[str, BenchTest]:
-    tests, _, _ = run_bench(build(design, folder, "icarus", False, 120), AXI_BENCH, design, 3, (), 120)
+    tests, _, _ = run_bench(build(design, folder, "icarus", None, 120), AXI_BENCH, design, 3, (), 120)
     return {test.name.rpartition(".")[2]: test for test in tests}
 
 

@@ -39,7 +39,7 @@ def test_the_rtl_takes_the_cycles_of_the_performance_model(
 ) -> None:
     """From the first load to the last result, all transfers, and the product is right."""
     design = elaborate(spec, tmp_path / "rtl")
-    simulation = build(design, tmp_path, "icarus", False, 120)
+    simulation = build(design, tmp_path, "icarus", None, 120)
     tests, measured, _ = run_bench(simulation, "sim.benches.tiled", design, 1, products, 300)
     model = [op_throughput(spec, *size) for size in products]
     assert all(test.passed for test in tests), tests

@@ -48,8 +48,9 @@ def test_a_failure_names_test_seed_and_command(tmp_path: Path) -> None:
     shutil.copytree(SOURCES, sources)
     path = sources / "operand_multiplier.v"
     path.write_text(path.read_text().replace("wire signed [7:0] a;", "wire [7:0] a;"))
-    result = verify(elaborate(AcceleratorSpec(), tmp_path / "rtl", sources), tmp_path, seed=9)
+    result = verify(elaborate(AcceleratorSpec(), tmp_path / "rtl", sources), tmp_path, seed=9, waves=True)
     assert not result.passed
+    assert "$enddefinitions" in (tmp_path / "gemm.vcd").read_text()
     assert "random_products failed with seed 9" in result.failure
     assert "result words" in result.failure
     assert "COCOTB_RANDOM_SEED='9'" in result.command
