@@ -212,8 +212,11 @@ def regress(
 @app.command()
 def perf(
     workload: Annotated[
-        str, typer.Argument(help="resnet18, resnet50, vit_base, bert_base, llama_block; or a .csv, .onnx, .json file")
-    ] = "resnet50",
+        str,
+        typer.Argument(
+            help="placer_step, resnet18, resnet50, vit_base, bert_base, llama_block; or a .csv, .onnx, .py, .json file"
+        ),
+    ] = "placer_step",
     design: Annotated[str, typer.Option(help="TOML file of a spec, or the name of one that comes along")] = "base",
     batch: Annotated[int, typer.Option(min=1, help="batch size")] = 1,
     clock_mhz: Annotated[float | None, typer.Option(help="clock frequency [default: what the spec aims at]")] = None,

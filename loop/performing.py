@@ -8,12 +8,14 @@ from pathlib import Path
 from rich.table import Table
 
 from loop.errors import LoopError
+from loop.metrics import OBJECTIVE
 from loop.plots import roofline
 from loop.store import write_atomically
 from rtl import AcceleratorSpec
 from sim.networks import NETWORKS
 from sim.performance import Performance, performance
 from sim.system_model import Memory
+from sim.workload import Workload, from_jax
 from sim.workload_files import read_workloads
 
 SHOWN = {
@@ -41,7 +43,7 @@ def write_performance(
     """Analyse a workload, write ``layers-NAME.csv``, ``performance.json`` and ``roofline.svg``; tables to print.
 
     Args:
-        name: of a network that comes along, or a file (:mod:`sim.workload_files`).
+        name: of a network that comes along, placer_step, or a file (:mod:`sim.workload_files`).
         spec: the accelerator.
         batch: batch size of a network, or of what an ONNX model leaves open.
         clock_hz: clock frequency in Hz; None: what the spec aims at.
@@ -56,7 +58,10 @@ def write_performance(
         WorkloadError: the file is no workload.
         LoopError: there is nothing to analyse, or a number is not above 0.
     """
-    workloads = [NETWORKS[name](batch)] if name in NETWORKS else read_workloads(name, batch)
+    if name == OBJECTIVE:
+        workloads = [placer_step()]
+    else:
+        workloads = [NETWORKS[name](batch)] if name in NETWORKS else read_workloads(name, batch)
     clock = clock_hz if clock_hz is not None else 1e9 / spec.clock_ns
     try:
         found = [performance(spec, workload, clock, power_w, area_mm2, Memory(*memory)) for workload in workloads]
@@ -76,6 +81,18 @@ def write_performance(
     write_atomically(out / "performance.json", json.dumps({one.workload.name: one.total() for one in found}, indent=1))
     write_atomically(out / "roofline.svg", roofline(found))
     return [_table(one) for one in found]
+
+
+def placer_step() -> Workload:
+    """The placer's training step on a synthetic netlist with as many macros as the default design has."""
+    from loop.config import LoopConfig
+    from loop.stages import train_config
+    from placer.synthetic import synthetic
+    from placer.train import training_step_example
+
+    spec = AcceleratorSpec()
+    function, args = training_step_example(*synthetic(spec.macros, seed=0), train_config(LoopConfig(spec=spec), 1))
+    return from_jax(function, *args, name=OBJECTIVE)
 
 
 def _table(found: Performance) -> Table:

@@ -1,4 +1,4 @@
-"""Workloads from files: SCALE-Sim's CSV of products or convolutions, ONNX models, JSON of a run of the loop."""
+"""Workloads from files: SCALE-Sim's CSV of products or convolutions, ONNX, JAX functions, JSON of a run of the loop."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sim.workload import LayerOp, Workload
+from sim.workload import LayerOp, Workload, from_jax
 
 GEMM_COLUMNS = ("layer", "m", "n", "k")
 CONV_COLUMNS = (
@@ -70,7 +70,7 @@ class WorkloadError(ValueError):
 
 
 def read_workloads(path: str | Path, batch: int = 1) -> list[Workload]:
-    """The workloads in a file, by its ending: ``.csv``, ``.onnx`` or ``.json``.
+    """The workloads in a file, by its ending: ``.csv``, ``.onnx``, ``.py`` or ``.json``.
 
     Args:
         path: the file.
@@ -80,7 +80,7 @@ def read_workloads(path: str | Path, batch: int = 1) -> list[Workload]:
         WorkloadError: the file cannot be read or is not what its ending says.
     """
     file = Path(path)
-    readers = {".csv": _csv, ".onnx": lambda given: _onnx(given, batch), ".json": _json}
+    readers = {".csv": _csv, ".onnx": lambda given: _onnx(given, batch), ".py": _jax, ".json": _json}
     reader = readers.get(file.suffix)
     if reader is None:
         raise WorkloadError(f"{file}: expected a file that ends in {', '.join(readers)}")
@@ -90,6 +90,22 @@ def read_workloads(path: str | Path, batch: int = 1) -> list[Workload]:
         raise WorkloadError(f"{file}: cannot read the workload: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise WorkloadError(f"{file}: it is not UTF-8 text") from error
+
+
+def _jax(file: Path) -> list[Workload]:
+    """What a Python file has as ``function``, called with its ``args``: it is traced, not calculated."""
+    source = file.read_text()
+    names: dict[str, Any] = {"__name__": file.stem, "__file__": str(file)}
+    try:
+        exec(compile(source, str(file), "exec"), names)
+        if missing := {"function", "args"} - names.keys():
+            raise WorkloadError(f"{file}: there is no {min(missing)!r}: define `function`, and `args`, a tuple for it")
+        return [from_jax(names["function"], *names["args"], name=file.stem)]
+    except WorkloadError:
+        raise
+    except Exception as error:  # whatever a user's program raises
+        line = f"{type(error).__name__}: {error}".partition("\n")[0]
+        raise WorkloadError(f"{file}: it cannot be run and traced: {line}") from error
 
 
 def _csv(file: Path) -> list[Workload]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import astuple
 from pathlib import Path
 
 import onnx
@@ -44,7 +45,7 @@ def test_scale_sim_convolutions(tmp_path: Path) -> None:
         ("a.json", '{"x": 3}', "a.json: not a workload"),
         ("a.onnx", "hello", "a.onnx: not an ONNX model"),
         ("a.onnx", "", "a.onnx: not an ONNX model"),
-        ("a.txt", "", "ends in .csv, .onnx, .json"),
+        ("a.txt", "", "ends in .csv, .onnx, .py, .json"),
     ],
 )
 def test_a_wrong_file_is_named_with_its_place(tmp_path: Path, name: str, text: str, said: str) -> None:
@@ -132,3 +133,38 @@ def test_onnx_of_unknown_shape_is_refused(tmp_path: Path) -> None:
     nodes.append(helper.make_node("MatMul", ["f", "b"], ["y"], "product"))
     with pytest.raises(WorkloadError, match="node product: its shapes are not known"):
         read_workloads(saved(tmp_path, nodes, [tensor("a", 3, 4), tensor("b", 5, 2)]))
+
+
+JAX = """
+import jax.numpy as jnp
+
+def function(x, weights):
+    return jnp.maximum(x @ weights, 0.0)
+
+args = (jnp.zeros((5, 7)), jnp.zeros((7, 3)))
+"""
+
+
+def test_a_jax_function_of_a_python_file_is_traced(tmp_path: Path) -> None:
+    file = tmp_path / "layer.py"
+    file.write_text(JAX)
+    (found,) = read_workloads(file)
+    assert (found.name, [op[1:] for op in map(astuple, found.ops)]) == ("layer", [(5, 7, 3, 1, "gemm")])
+    assert found.other_ops == {"max": 15}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("args = ()\n", "there is no 'function'"),
+        ("function = abs\n", "there is no 'args'"),
+        ("1 / 0\n", "it cannot be run and traced: ZeroDivisionError: division by zero"),
+        ("def function(\n", "it cannot be run and traced: SyntaxError"),
+        ("function, args = float, ('x',)\n", "it cannot be run and traced: "),
+    ],
+)
+def test_a_python_file_without_a_function_is_one_error(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "layer.py"
+    file.write_text(text)
+    with pytest.raises(WorkloadError, match=said):
+        read_workloads(file)
