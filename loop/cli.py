@@ -156,7 +156,9 @@ def train(
 @app.command()
 def sim(
     design: Annotated[str, typer.Argument(help="TOML file of a spec, or the name of one that comes along")] = "default",
-    simulator: Annotated[str, typer.Option(help="icarus or verilator")] = "icarus",
+    simulator: Annotated[
+        str | None, typer.Option(help="icarus or verilator [default: icarus, where it is not too slow]")
+    ] = None,
     seed: Annotated[int, typer.Option(help="of all stimuli")] = 1,
     test: Annotated[
         str | None, typer.Option(help="this test alone, as random_products or vector.random_passes [default: all]")
@@ -169,9 +171,11 @@ def sim(
     Example: [bold]chiploop sim default --simulator verilator --test random_products --waves[/bold]
     """
     from loop import stages
+    from sim.regression import simulators_for
 
+    chosen = simulator or simulators_for(design)[0]
     try:
-        result = stages.verify(out.resolve(), _spec(design), simulator, seed, test, waves)
+        result = stages.verify(out.resolve(), _spec(design), chosen, seed, test, waves)
         console.print(result["note"])
     finally:
         for file in sorted((out / "sim").glob("*.vcd")) if waves else ():
@@ -191,10 +195,9 @@ def regress(
 
     Example: [bold]chiploop regress tiny default --seeds 3[/bold]
     """
-    from sim.regression import MATRIX, regress
+    from sim.regression import MATRIX, regress, simulators_for
 
-    known = dict(MATRIX)
-    matrix = [(design, known.get(design, ("icarus",))) for design in designs or known]
+    matrix = [(design, simulators_for(design)) for design in designs or dict(MATRIX)]
     found = regress(out.resolve(), range(1, seeds + 1), jobs, matrix, console.print)
     header, *rows = found.table()
     table = Table(*header)

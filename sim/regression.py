@@ -35,6 +35,11 @@ MATRIX: tuple[tuple[str, tuple[Simulator, ...]], ...] = (
 """
 
 
+def simulators_for(design: str) -> tuple[Simulator, ...]:
+    """The simulators for a design that comes along, or for another, which may be small: Icarus."""
+    return dict(MATRIX).get(design, ("icarus",))
+
+
 @dataclass(frozen=True)
 class Run:
     """The benches on one design in one simulator with one seed.

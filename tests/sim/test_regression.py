@@ -10,11 +10,13 @@ from eda_adapters.tool import ToolError
 from rtl import AcceleratorSpec
 from sim import regression
 from sim.coverage import Coverage, all_bins, read_bins
-from sim.regression import DESIGNS, MATRIX, regress
+from sim.regression import DESIGNS, MATRIX, regress, simulators_for
 
 
 def test_the_matrix_names_what_comes_along() -> None:
     assert {design for design, _ in MATRIX} == {path.stem for path in DESIGNS.glob("*.toml")} - {"large"}
+    assert simulators_for("base") == ("verilator",)
+    assert simulators_for("tiny")[0] == simulators_for("mine.toml")[0] == "icarus"
 
 
 @pytest.mark.eda
