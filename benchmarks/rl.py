@@ -141,8 +141,8 @@ def main() -> None:
         updates=arguments.updates, plateau_updates=0, entropy_start=0.003, entropy_end=0.0, policy=policy
     )
     key = f"{DESIGN}_without_prior" if arguments.no_prior else DESIGN
-    runs = dict(read_results("rl").get(key, {}))
-    runs[str(arguments.seed)] = scratch(netlist, initial, arguments.seed, config)
+    run = scratch(netlist, initial, arguments.seed, config)
+    runs = {**read_results("rl").get(key, {}), str(arguments.seed): run}
     write_figures("rl", scratch_figures(key, runs), {key: runs})
 
 

@@ -1,13 +1,12 @@
-"""Does a policy that was pre-trained on synthetic netlists do better on netlists that it has not seen?
+"""Does a policy that was pre-trained on other netlists do better on netlists that it has not seen?
 
 python -m benchmarks.transfer pretrain                # the policy, into runs/
 python -m benchmarks.transfer learn --design tiny     # zero-shot, fine-tuned, from scratch, greedy, random
 python -m benchmarks.transfer search --design tiny    # policy and refinement against ``auto`` alone
 
-Held out are a real design (mempool_tile_ng45) and three accelerators of ours, for which the EDA tools make netlists
-under ``runs/``; results of designs add up. In ``learn`` hard macros are placed by the policy alone, and all costs are
-those of sampled episodes with the environment's own soft step, so baselines get that step too. The scale is small: a
-grid of 16 x 16 for the policy, 10 to 24 macros.
+``benchmarks.transfer_designs`` says what is learnt on and what is held out; results of designs add up. In ``learn``
+hard macros are placed by the policy alone, and all costs are those of sampled episodes with the environment's own soft
+step, so baselines get that step too. The scale is small: a grid of 16 x 16 for the policy, 10 to 24 macros.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ from __future__ import annotations
 import argparse
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -24,31 +22,20 @@ import numpy as np
 import scipy.stats
 from flax import serialization
 
-from benchmarks.results import Figure, read_results, shared_data, write_figures
+from benchmarks.results import Figure, read_results, write_figures
+from benchmarks.transfer_designs import FOLDER, HELD_OUT, REAL, held_out, learnt
 from placer import env
 from placer.baselines.greedy_packing import greedy_packing
 from placer.baselines.random_legal import random_legal
-from placer.formats.plc import load_design
 from placer.netlist import Netlist, Placement
 from placer.policy import PolicyConfig
 from placer.portfolio import place_auto
 from placer.ppo import TrainConfig
 from placer.pretrain import pretrain, problems_of
 from placer.problem import Problem
-from placer.synthetic import synthetic
 from placer.train import placement_of
 
 COMMAND = "python -m benchmarks.transfer"
-
-ROOT = Path(__file__).resolve().parents[1]
-
-FOLDER = ROOT / "runs" / "bench-transfer"
-
-REAL = "mempool_tile_ng45"
-
-ACCELERATORS = ("tiny", "default", "8x8")
-
-SYNTHETIC = tuple((16, seed) for seed in range(8))
 
 LATE = 3
 """Updates whose mean cost is what a run has reached."""
@@ -58,31 +45,6 @@ RANDOM_SEEDS = 8
 SEARCH_SEEDS = (1, 2, 3, 4, 5)
 
 _finish = jax.jit(env.finish, static_argnums=2)
-
-
-def accelerator(name: str) -> tuple[Netlist, Placement]:
-    """The clustered netlist of one of our designs, made by the flow unless it is there already."""
-    from loop import stages
-    from loop.config import LoopConfig
-    from rtl import AcceleratorSpec
-
-    folder = FOLDER / name
-    synth, planned = folder / "synth", folder / "floorplan"
-    if not (planned / stages.INITIAL).exists():
-        spec, config = AcceleratorSpec.from_toml(ROOT / "rtl" / "designs" / f"{name}.toml"), LoopConfig()
-        synth.mkdir(parents=True, exist_ok=True)
-        planned.mkdir(exist_ok=True)
-        stages.synthesise(synth, spec, config.pdk)
-        stages.floorplan(planned, spec, synth, config)
-    return load_design(planned / stages.NETLIST, planned / stages.INITIAL)
-
-
-def held_out(name: str) -> tuple[Netlist, Placement]:
-    """A netlist that the policy did not see in pre-training."""
-    if name != REAL:
-        return accelerator(name)
-    folder = shared_data() / "benchmarks" / REAL
-    return load_design(folder / "netlist.pb.txt.gz", folder / "initial.plc")
 
 
 def settled_cost(problem: Problem, placement: Placement, config: TrainConfig) -> float:
@@ -162,7 +124,7 @@ def main() -> None:
     """Measure and write into ``benchmarks/results/rl.json``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("part", choices=("pretrain", "learn", "search"))
-    parser.add_argument("--design", choices=(REAL, *ACCELERATORS), default=ACCELERATORS[0], help="held out")
+    parser.add_argument("--design", choices=(*HELD_OUT, REAL), default="tiny", help="held out")
     parser.add_argument("--pretrain-updates", type=int, default=80)
     parser.add_argument("--updates", type=int, default=16, help="of fine-tuning and from scratch, 16 episodes each")
     parser.add_argument("--moves", type=int, default=200_000, help="of each search")
@@ -172,14 +134,16 @@ def main() -> None:
     config = TrainConfig(updates=arguments.updates, policy=policy)
     path = FOLDER / "policy.msgpack"
     if arguments.part == "pretrain":
+        designs = learnt()
+        names = [netlist.name for netlist, _ in designs]
 
         def tell(number: int, turn: int, cost: float) -> None:
-            print(f"update {number}: synthetic netlist {SYNTHETIC[turn]}, cost {cost:.4f}", flush=True)
+            print(f"update {number}: netlist {turn}, {names[turn]}, cost {cost:.4f}", flush=True)
 
-        learnt = pretrain(problems_of([synthetic(*which) for which in SYNTHETIC], learning), learning, progress=tell)
+        taught = pretrain(problems_of(designs, learning), learning, progress=tell)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(serialization.msgpack_serialize(jax.tree.map(np.asarray, learnt.params)))
-        details = {"cost": learnt.cost.round(4).tolist(), "netlist": [SYNTHETIC[turn] for turn in learnt.design]}
+        path.write_bytes(serialization.msgpack_serialize(jax.tree.map(np.asarray, taught.params)))
+        details = {"cost": taught.cost.round(4).tolist(), "netlist": taught.design.tolist(), "netlists": len(designs)}
         write_figures("rl", [], {"pretraining": details})
         return
     params = jax.tree.map(jnp.asarray, serialization.msgpack_restore(path.read_bytes()))

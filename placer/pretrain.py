@@ -35,14 +35,33 @@ class Pretrained:
 
 
 def problems_of(designs: Sequence[tuple[Netlist, Placement]], config: TrainConfig) -> list[Problem]:
-    """The netlists as the environment sees them; those of the same grid get the same sizes, so share compiled code."""
+    """The netlists as the environment sees them.
+
+    Those of the same grid and of about as many hard macros get the same sizes, so share compiled code.
+    """
     needs = [sizes_of(*design) for design in designs]
-    grids = [(netlist.canvas.columns, netlist.canvas.rows) for netlist, _ in designs]
-    rooms = {grid: bucket(common([n for n, g in zip(needs, grids, strict=True) if g == grid])) for grid in grids}
-    return [
-        problem_of(*design, config.policy.grid, config.fine, config.weights, config.halo, rooms[grid])
-        for design, grid in zip(designs, grids, strict=True)
+    groups = [
+        (netlist.canvas.columns, netlist.canvas.rows, bucket(need).hard)
+        for (netlist, _), need in zip(designs, needs, strict=True)
     ]
+    rooms = {group: bucket(common([n for n, g in zip(needs, groups, strict=True) if g == group])) for group in groups}
+    return [
+        problem_of(*design, config.policy.grid, config.fine, config.weights, config.halo, rooms[group])
+        for design, group in zip(designs, groups, strict=True)
+    ]
+
+
+def mirrored(netlist: Netlist, initial: Placement, x: bool, y: bool) -> tuple[Netlist, Placement]:
+    """A design seen in a mirror: its coordinates and pin offsets change sides on the axes that are named.
+
+    The cost of a placement is that of its mirror image, so this is one more design to learn on.
+    """
+    turn = np.array([x, y])
+    canvas = np.array([netlist.canvas.width, netlist.canvas.height])
+    position = np.where(turn, canvas - initial.position, initial.position)
+    return replace(netlist, pin_offset=np.where(turn, -netlist.pin_offset, netlist.pin_offset)), replace(
+        initial, position=position
+    )
 
 
 def common(sizes: Sequence[Sizes]) -> Sizes:

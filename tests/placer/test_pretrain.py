@@ -6,9 +6,14 @@ from dataclasses import replace
 
 import jax
 import numpy as np
+import pytest
 
-from placer.netlist import Placement
-from placer.pretrain import pretrain, problems_of
+from placer.baselines.random_legal import random_legal
+from placer.cost import CostModel
+from placer.legality import is_legal
+from placer.netlist import NodeKind, Placement
+from placer.pretrain import mirrored, pretrain, problems_of
+from placer.synthetic import synthetic
 from placer.train import collect_here, learn_here, train
 from tests.placer.test_training import CONFIG, design
 
@@ -55,3 +60,21 @@ def test_pretraining_on_one_netlist_is_training() -> None:
     both = pretrain(problems, SHORT, seed=3)
     assert sorted(both.design[:2]) == sorted(both.design[2:]) == [0, 1]
     assert np.isfinite(both.cost).all()
+
+
+@pytest.mark.parametrize(("x", "y"), [(True, False), (False, True), (True, True)])
+def test_a_mirrored_placement_costs_the_same(x: bool, y: bool) -> None:
+    netlist, initial = synthetic(10, 3)
+    there, other = mirrored(netlist, initial, x, y)
+    placed = random_legal(netlist, initial, 0)
+    _, image = mirrored(netlist, placed, x, y)
+    assert is_legal(there, image)
+    ports = netlist.nodes(NodeKind.PORT)
+    np.testing.assert_allclose(image.position[ports], other.position[ports])
+    a, b = CostModel(netlist).evaluate(placed), CostModel(there).evaluate(image)
+    assert b.wirelength == pytest.approx(a.wirelength, rel=1e-9)
+    assert b.density == pytest.approx(a.density, rel=1e-9)
+    assert b.congestion == pytest.approx(a.congestion, rel=0.05)  # of the two ways around a corner one is chosen
+    again, same = mirrored(there, image, x, y)
+    np.testing.assert_array_equal(again.pin_offset, netlist.pin_offset)
+    np.testing.assert_allclose(same.position, placed.position)

@@ -1,0 +1,79 @@
+"""Netlists to learn on and to hold out, for ``benchmarks.transfer``; the EDA tools make those of ours under ``runs/``.
+
+Held out are a published design and accelerators that differ from those learnt on in their banks, arrays and edges;
+nothing of the published designs is learnt on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.results import shared_data
+from placer.formats.plc import load_design
+from placer.netlist import Netlist, Placement
+from placer.pretrain import mirrored
+from placer.synthetic import synthetic
+from rtl import AcceleratorSpec
+
+ROOT = Path(__file__).resolve().parents[1]
+
+FOLDER = ROOT / "runs" / "bench-transfer"
+
+REAL = "mempool_tile_ng45"
+
+HELD_OUT = {
+    name: AcceleratorSpec.from_toml(ROOT / "rtl" / "designs" / f"{name}.toml") for name in ("tiny", "default", "8x8")
+} | {"vector": AcceleratorSpec(act_banks=2, weight_banks=2, edge="dma", vector=True, transpose=True)}
+
+LEARNT = {
+    "a2w2": AcceleratorSpec(act_banks=2, weight_banks=2, words_per_bank=128),
+    "a8w4": AcceleratorSpec(act_banks=8, weight_banks=4, words_per_bank=512),
+    "a4w2r16": AcceleratorSpec(act_banks=4, weight_banks=2, result_banks=16),
+    "a2w8": AcceleratorSpec(act_banks=2, weight_banks=8, words_per_bank=1024),
+    "a1w2r16": AcceleratorSpec(act_banks=1, weight_banks=2, result_banks=16, words_per_bank=64),
+    "stationary": AcceleratorSpec(act_banks=2, words_per_bank=512, dataflow="output_stationary"),
+    "axi": AcceleratorSpec(act_banks=2, weight_banks=2, edge="axi4"),
+    "tall": AcceleratorSpec(rows=8, weight_banks=1),
+    "wide": AcceleratorSpec(cols=8, act_banks=2, weight_banks=2, result_banks=16, words_per_bank=128),
+    "dma": AcceleratorSpec(act_banks=2, weight_banks=2, edge="dma"),
+}
+
+SYNTHETIC = tuple((16, seed) for seed in range(4))
+
+GRID = 12
+"""Columns and rows of the cost's grid that all netlists learnt on get, so that they share compiled code."""
+
+
+def accelerator(name: str, spec: AcceleratorSpec) -> tuple[Netlist, Placement]:
+    """The clustered netlist of an accelerator, made by the flow unless it is there already."""
+    from loop import stages
+    from loop.config import LoopConfig
+
+    folder = FOLDER / name
+    synth, planned = folder / "synth", folder / "floorplan"
+    if not (planned / stages.INITIAL).exists():
+        config = LoopConfig()
+        synth.mkdir(parents=True, exist_ok=True)
+        planned.mkdir(exist_ok=True)
+        stages.synthesise(synth, spec, config.pdk)
+        stages.floorplan(planned, spec, synth, config)
+    return load_design(planned / stages.NETLIST, planned / stages.INITIAL)
+
+
+def held_out(name: str) -> tuple[Netlist, Placement]:
+    """A netlist that the policy did not see in pre-training."""
+    if name != REAL:
+        return accelerator(name, HELD_OUT[name])
+    folder = shared_data() / "benchmarks" / REAL
+    return load_design(folder / "netlist.pb.txt.gz", folder / "initial.plc")
+
+
+def learnt() -> list[tuple[Netlist, Placement]]:
+    """What a policy is pre-trained on: accelerators and synthetic netlists, each as it is and in three mirrors."""
+    designs = [accelerator(name, spec) for name, spec in LEARNT.items()] + [synthetic(*which) for which in SYNTHETIC]
+    found = []
+    for netlist, initial in designs:
+        same = replace(netlist, canvas=replace(netlist.canvas, columns=GRID, rows=GRID))
+        found += [mirrored(same, initial, x, y) for x in (False, True) for y in (False, True)]
+    return found
