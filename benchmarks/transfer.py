@@ -23,7 +23,7 @@ import scipy.stats
 from flax import serialization
 
 from benchmarks.results import Figure, read_results, write_figures
-from benchmarks.transfer_designs import FOLDER, HELD_OUT, REAL, held_out, learnt
+from benchmarks.transfer_designs import FOLDER, HELD_OUT, MIRRORS, REAL, held_out, learnt
 from placer import env
 from placer.baselines.greedy_packing import greedy_packing
 from placer.baselines.random_legal import random_legal
@@ -31,7 +31,7 @@ from placer.netlist import Netlist, Placement
 from placer.policy import PolicyConfig
 from placer.portfolio import place_auto
 from placer.ppo import TrainConfig
-from placer.pretrain import pretrain, problems_of
+from placer.pretrain import Pretrained, pretrain, problems_of
 from placer.problem import Problem
 from placer.train import placement_of
 
@@ -125,8 +125,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("part", choices=("pretrain", "learn", "search"))
     parser.add_argument("--design", choices=(*HELD_OUT, REAL), default="tiny", help="held out")
-    parser.add_argument("--pretrain-updates", type=int, default=80)
-    parser.add_argument("--updates", type=int, default=16, help="of fine-tuning and from scratch, 16 episodes each")
+    parser.add_argument("--pretrain-updates", type=int, default=1120)
+    parser.add_argument("--updates", type=int, default=24, help="of fine-tuning and from scratch, 16 episodes each")
     parser.add_argument("--moves", type=int, default=200_000, help="of each search")
     arguments = parser.parse_args()
     policy = PolicyConfig(grid=16, deconv=(16, 8, 8))
@@ -134,17 +134,15 @@ def main() -> None:
     config = TrainConfig(updates=arguments.updates, policy=policy)
     path = FOLDER / "policy.msgpack"
     if arguments.part == "pretrain":
-        designs = learnt()
-        names = [netlist.name for netlist, _ in designs]
+        problems = problems_of(learnt(), learning)
 
         def tell(number: int, turn: int, cost: float) -> None:
-            print(f"update {number}: netlist {turn}, {names[turn]}, cost {cost:.4f}", flush=True)
+            print(f"update {number}: netlist {turn}, cost {cost:.4f}", flush=True)
 
-        taught = pretrain(problems_of(designs, learning), learning, progress=tell)
+        taught = pretrain(problems, learning, progress=tell)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(serialization.msgpack_serialize(jax.tree.map(np.asarray, taught.params)))
-        details = {"cost": taught.cost.round(4).tolist(), "netlist": taught.design.tolist(), "netlists": len(designs)}
-        write_figures("rl", [], {"pretraining": details})
+        write_figures("rl", [], {"pretraining": pretraining_details(taught, len(problems))})
         return
     params = jax.tree.map(jnp.asarray, serialization.msgpack_restore(path.read_bytes()))
     design = held_out(arguments.design)
@@ -157,6 +155,14 @@ def main() -> None:
     else:
         runs[arguments.design] = search(problem, design, replace(config, updates=1), params, arguments.moves)
         write_figures("rl", search_figures(runs, f"{command} --moves {arguments.moves}"), {"search": runs})
+
+
+def pretraining_details(taught: Pretrained, count: int) -> dict[str, Any]:
+    """By rounds over all netlists: the mean cost, relative to that of the first update of a netlist or its mirrors."""
+    kind = taught.design // MIRRORS
+    first = np.array([taught.cost[np.argmax(kind == k)] for k in range(count // MIRRORS)])
+    rounds = (taught.cost / first[kind])[: len(kind) // count * count].reshape(-1, count).mean(1)
+    return {"updates": len(kind), "netlists": count, "cost_by_round": rounds.round(4).tolist()}
 
 
 def search_figures(runs: dict[str, list[dict[str, float]]], command: str) -> list[Figure]:

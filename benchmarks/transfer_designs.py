@@ -41,6 +41,9 @@ LEARNT = {
 
 SYNTHETIC = tuple((16, seed) for seed in range(4))
 
+MIRRORS = 4
+"""Each netlist learnt on is seen as it is and in three mirrors."""
+
 GRID = 12
 """Columns and rows of the cost's grid that all netlists learnt on get, so that they share compiled code."""
 
@@ -70,7 +73,7 @@ def held_out(name: str) -> tuple[Netlist, Placement]:
 
 
 def learnt() -> list[tuple[Netlist, Placement]]:
-    """What a policy is pre-trained on: accelerators and synthetic netlists, each as it is and in three mirrors."""
+    """What a policy is pre-trained on: accelerators and synthetic netlists, each followed by its mirror images."""
     designs = [accelerator(name, spec) for name, spec in LEARNT.items()] + [synthetic(*which) for which in SYNTHETIC]
     found = []
     for netlist, initial in designs:
