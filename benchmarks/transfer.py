@@ -136,7 +136,7 @@ def main() -> None:
     if arguments.part == "pretrain":
         problems = problems_of(learnt(), learning)
 
-        def tell(number: int, turn: int, cost: float) -> None:
+        def tell(number: int, turn: int, cost: float, _: Any) -> None:
             print(f"update {number}: netlist {turn}, cost {cost:.4f}", flush=True)
 
         taught = pretrain(problems, learning, progress=tell)

@@ -154,6 +154,25 @@ def train(
 
 
 @app.command()
+def pretrain(
+    netlists: Annotated[list[Path], typer.Argument(help="netlists as of chiploop train, initial.plc beside each")],
+    updates: Annotated[int, typer.Option(min=1, help="budget in policy updates, over all netlists")] = 1000,
+    policy: Annotated[Path | None, typer.Option(help="start from this policy [default: a new one]")] = None,
+    halo: Annotated[float, typer.Option(min=0.0, help="um kept free on each side of each hard macro")] = 0.0,
+    seed: Annotated[int, typer.Option(help="of everything random")] = 0,
+    out: Annotated[Path, typer.Option(help="folder for policy and curve")] = Path("runs/pretrain"),
+) -> None:
+    """Train one placement policy on many netlists, to start from on others (chiploop train --policy).
+
+    Example: [bold]chiploop pretrain designs/*/netlist.pb.txt.gz --updates 2000[/bold]
+    """
+    from loop.training import POLICY, Training, pretrain_policy
+
+    pretrain_policy(netlists, Training(updates, None, policy, halo=halo, seed=seed), out, console)
+    console.print(f"the policy is {out / POLICY}")
+
+
+@app.command()
 def sim(
     design: Annotated[str, typer.Argument(help="TOML file of a spec, or the name of one that comes along")] = "default",
     simulator: Annotated[

@@ -1,4 +1,4 @@
-"""``chiploop train``: a policy for a netlist, trained here or by a Ray cluster, resumable at any time."""
+"""``chiploop train``: a policy for a netlist, here or by a Ray cluster, resumable; ``chiploop pretrain``: for many."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from placer.policy import Params
 
 POLICY = "policy.msgpack"
+
+KEEP_EVERY = 20
+"""Updates of pre-training between two states of its policy file."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,58 @@ def train_policy(
         "best_cost": result.best_cost,
         "actors_lost": actors.lost if actors else 0,
         "curve": result.curve.as_dict(),
+    }
+    write_atomically(out / "training.json", json.dumps(found, indent=1))
+    return found
+
+
+def pretrain_policy(paths: Sequence[Path], training: Training, out: Path, console: Console) -> dict[str, Any]:
+    """Train one policy on several netlists by turns, each also in its three mirrors; write it and the curve.
+
+    The policy file is written every ``KEEP_EVERY`` updates, too; a run that was killed goes on from it as a new one
+    with that parent.
+
+    Args:
+        paths: of the netlists, each with its ``initial.plc`` beside it where its format needs one.
+        training: budget in updates, parent, halo and seed; the rest is not looked at.
+        out: folder for the results; it is made.
+        console: where progress goes.
+
+    Raises:
+        LoopError: the parent cannot be read, or there is no budget in updates. InputError: a netlist is malformed or
+        cannot be placed.
+    """
+    from loop.placing import load_netlist
+    from placer.ppo import TrainConfig
+    from placer.pretrain import mirrored, pretrain, problems_of
+
+    if training.updates is None:
+        raise LoopError("pre-training has its budget in updates")
+    designs = [load_netlist(path, None, (), training.seed) for path in paths]
+    parent = read_policy(training.parent) if training.parent else None
+    config = TrainConfig(updates=training.updates, halo=training.halo)
+    views = [
+        mirrored(design.netlist, design.placement, x, y)
+        for design in designs
+        for x in (False, True)
+        for y in (False, True)
+    ]
+    mirrors = len(views) // len(designs)
+    out.mkdir(parents=True, exist_ok=True)
+
+    def show(number: int, turn: int, cost: float, params: Params) -> None:
+        console.print(f"update {number + 1}, {paths[turn // mirrors].name}, cost {cost:.4f}", soft_wrap=True)
+        if (number + 1) % KEEP_EVERY == 0:
+            write_policy(out / POLICY, params)
+
+    result = pretrain(problems_of(views, config), config, parent, training.seed, show)
+    write_policy(out / POLICY, result.params)
+    found = {
+        "netlists": [str(path) for path in paths],
+        "seed": training.seed,
+        "updates": len(result.cost),
+        "netlist": (result.design // mirrors).tolist(),
+        "cost": result.cost.tolist(),
     }
     write_atomically(out / "training.json", json.dumps(found, indent=1))
     return found

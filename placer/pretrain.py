@@ -89,7 +89,7 @@ def pretrain(
     config: TrainConfig,
     params: Params | None = None,
     seed: int = 0,
-    progress: Callable[[int, int, float], None] | None = None,
+    progress: Callable[[int, int, float, Params], None] | None = None,
 ) -> Pretrained:
     """Train one policy on netlists by turns, in a new random order in each round.
 
@@ -101,7 +101,7 @@ def pretrain(
         config: ``updates`` is the budget, over all of them.
         params: to begin with; None: new ones.
         seed: of everything random.
-        progress: called after each update with its number, the netlist's and the mean cost.
+        progress: called after each update with its number, the netlist's, the mean cost and the policy by then.
     """
     if config.updates is None:
         raise ValueError("pre-training has its budget in updates")
@@ -120,5 +120,5 @@ def pretrain(
         states[turn], params, moments = state, state.params, state.optimizer
         costs.append(float(metrics.cost))
         if progress:
-            progress(number, turn, costs[-1])
+            progress(number, turn, costs[-1], params)
     return Pretrained(params, np.array(order[: config.updates], np.int32), np.array(costs), states)

@@ -1,4 +1,4 @@
-"""``chiploop train``: what the learner is asked for, what is written and what is refused; around a stand-in."""
+"""``chiploop train``, ``pretrain``: what the learner is asked for, what is written and refused; around a stand-in."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 
 from loop.cli import app
 from loop.errors import LoopError
-from loop.training import POLICY, Training, read_policy, train_policy, write_policy
+from loop.training import POLICY, Training, pretrain_policy, read_policy, train_policy, write_policy
+from placer import pretrain as many
 from placer import train as learner
 from placer.curve import Curve, progress_of
 from placer.netlist import Netlist, Placement
@@ -51,6 +52,37 @@ def test_policy_curve_and_progress_are_written(tmp_path: Path, monkeypatch: pyte
     assert written["training_ended"] == "a plateau"
     assert written["curve"]["cost"] == [0.9, 0.8]
     assert "update 2, cost 0.8000, best 0.8000, entropy 0.80, KL 0.8000" in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_pretraining_takes_each_netlist_in_its_mirrors_and_keeps_its_policy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def pretrain(problems: Any, config: TrainConfig, params: Any, seed: int, progress: Any) -> many.Pretrained:
+        asked.append((problems, config.updates, config.halo, seed))
+        np.testing.assert_array_equal(params["params"]["w"], PARAMS["params"]["w"])
+        for number in range(21):
+            progress(number, number % 8, 0.5, {"params": {"w": np.full(3, number)}})
+        np.testing.assert_array_equal(read_policy(tmp_path / "out" / POLICY)["params"]["w"], [19, 19, 19])
+        return many.Pretrained(PARAMS, np.array([0, 3, 4, 7], np.int32), np.array([0.9, 0.8, 0.7, 0.6]), [])
+
+    monkeypatch.setattr(many, "pretrain", pretrain)
+    monkeypatch.setattr(many, "problems_of", lambda designs, config: designs)
+    paths = [tmp_path / name for name in ("a.pb.txt", "b.pb.txt")]
+    for path in paths:
+        path.write_text(NETLIST)
+    write_policy(tmp_path / "parent", PARAMS)
+    console = Console(file=io.StringIO(), width=200)
+    training = Training(21, parent=tmp_path / "parent", halo=2.0, seed=7)
+    found = pretrain_policy(paths, training, tmp_path / "out", console)
+    problems, *rest = asked[0]
+    assert rest == [21, 2.0, 7]
+    assert len({placement.position.tobytes() for _, placement in problems[:4]}) == 4
+    assert found["netlist"] == [0, 0, 1, 1]
+    assert json.loads((tmp_path / "out" / "training.json").read_text())["cost"] == [0.9, 0.8, 0.7, 0.6]
+    np.testing.assert_array_equal(read_policy(tmp_path / "out" / POLICY)["params"]["w"], PARAMS["params"]["w"])
+    assert "update 21, b.pb.txt, cost 0.5000" in console.file.getvalue()  # type: ignore[attr-defined]
 
 
 def test_files_that_are_no_policies_are_refused(tmp_path: Path) -> None:
