@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import time
-from dataclasses import replace
 from typing import Any
 
 import jax
@@ -30,10 +29,10 @@ from placer.baselines.random_legal import random_legal
 from placer.netlist import Netlist, Placement
 from placer.policy import PolicyConfig
 from placer.portfolio import place_auto
-from placer.ppo import TrainConfig
+from placer.ppo import TrainConfig, episode_keys, initial_state
 from placer.pretrain import Pretrained, pretrain, problems_of
 from placer.problem import Problem
-from placer.train import placement_of
+from placer.train import collect_here, placement_of
 
 COMMAND = "python -m benchmarks.transfer"
 
@@ -89,34 +88,37 @@ def compare(
 def search(
     problem: Problem, design: tuple[Netlist, Placement], config: TrainConfig, params: Any, moves: int
 ) -> list[dict[str, float]]:
-    """``auto`` with the policy's placement as one more start, against ``auto`` alone, of equal processor time.
+    """``auto`` with a policy's best of an update's episodes as one more start, against ``auto`` alone.
 
-    The time of the policy is that of one update, learning included, which is more than the episodes take; it is taken
-    off the moves, at the rate of the run without the policy. Compilation is not counted.
+    Both get the same processor time: that of the episodes is taken off the moves, at the rate of the run without the
+    policy. Compilation is not counted. An untrained policy is the control.
     """
     netlist, initial = design
-    pretrain([problem], config, params, 0)  # compiles
+
+    def placed(params: Any, seed: int) -> tuple[Placement, float]:
+        keys = episode_keys(jax.random.key(seed), 0, config)
+        played = collect_here(problem, params, config.compiled, keys).outcome
+        best = int(jnp.argmin(played.cost))
+        return placement_of(netlist, initial, played.position[best], played.orientation[best]), float(played.cost[best])
+
+    policies = {"policy": params, "untrained": initial_state(problem, config, 0).params}
+    placed(params, 0)  # compiles
+    place_auto(netlist, initial, moves=1)
     runs = []
     for seed in SEARCH_SEEDS:
         began = time.process_time()
-        state = pretrain([problem], config, params, seed).states[0]
-        placement = placement_of(netlist, initial, state.best_position, state.best_orientation)
-        middle = time.process_time()
         alone = place_auto(netlist, initial, seed=seed, moves=moves).found.cost
-        end = time.process_time()
-        left = moves - int(moves * (middle - began) / (end - middle))
-        both = place_auto(netlist, initial, seed=seed, moves=max(left, 1), starts=[("policy", placement)])
-        runs.append(
-            {
-                "policy": float(state.best_cost),
-                "auto": alone,
-                "policy_and_auto": both.found.cost,
-                "policy_cpu_s": middle - began,
-                "auto_cpu_s": end - middle,
-                "won_the_race": float(min(both.race, key=lambda name: both.race[name]) == "policy"),
-            }
-        )
-        print(runs[-1], flush=True)
+        run = {"auto": alone, "auto_cpu_s": time.process_time() - began}
+        for name, which in policies.items():
+            began = time.process_time()
+            start, run[name] = placed(which, seed)
+            run[f"{name}_cpu_s"] = time.process_time() - began
+            left = moves - int(moves * run[f"{name}_cpu_s"] / run["auto_cpu_s"])
+            both = place_auto(netlist, initial, seed=seed, moves=max(left, 1), starts=[(name, start)])
+            run[f"{name}_and_auto"] = both.found.cost
+            run[f"{name}_won_the_race"] = float(min(both.race, key=lambda entrant: both.race[entrant]) == name)
+        runs.append(run)
+        print(run, flush=True)
     return runs
 
 
@@ -153,7 +155,7 @@ def main() -> None:
         runs[arguments.design] = compare(problem, design, config, params, 0)
         write_figures("rl", learning_figures(runs, f"{command} --updates {arguments.updates}"), {"learn": runs})
     else:
-        runs[arguments.design] = search(problem, design, replace(config, updates=1), params, arguments.moves)
+        runs[arguments.design] = search(problem, design, config, params, arguments.moves)
         write_figures("rl", search_figures(runs, f"{command} --moves {arguments.moves}"), {"search": runs})
 
 
@@ -167,14 +169,20 @@ def pretraining_details(taught: Pretrained, count: int) -> dict[str, Any]:
 
 def search_figures(runs: dict[str, list[dict[str, float]]], command: str) -> list[Figure]:
     """The gain by the policy, relative, over all pairs of runs, with the ends of Student's 95% interval."""
-    gains = np.array([1 - run["policy_and_auto"] / run["auto"] for pairs in runs.values() for run in pairs])
-    reach = scipy.stats.t.ppf(0.975, len(gains) - 1) * gains.std(ddof=1) / len(gains) ** 0.5
+
+    def gains(name: str) -> np.ndarray:
+        return np.array([1 - run[f"{name}_and_auto"] / run["auto"] for pairs in runs.values() for run in pairs])
+
+    def figure(name: str, value: float, bar: float | None = None) -> Figure:
+        return Figure(name, float(value), "1", "higher", bar, SEARCH_SEEDS, command)
+
+    found = gains("policy")
+    reach = scipy.stats.t.ppf(0.975, len(found) - 1) * found.std(ddof=1) / len(found) ** 0.5
     return [
-        Figure("policy_gain_over_auto", float(gains.mean()), "1", "higher", None, SEARCH_SEEDS, command),
-        Figure("policy_gain_over_auto_ci_low", float(gains.mean() - reach), "1", "higher", 0.0, SEARCH_SEEDS, command),
-        Figure(
-            "policy_gain_over_auto_ci_high", float(gains.mean() + reach), "1", "higher", None, SEARCH_SEEDS, command
-        ),
+        figure("policy_gain_over_auto", found.mean()),
+        figure("policy_gain_over_auto_ci_low", found.mean() - reach, 0.0),
+        figure("policy_gain_over_auto_ci_high", found.mean() + reach),
+        figure("untrained_policy_gain_over_auto", gains("untrained").mean()),
     ]
 
 
