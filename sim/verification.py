@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -113,6 +114,18 @@ class VerifyResult:
         return ""
 
 
+class UnknownTestError(ValueError):
+    """A test that no bench of the design has; the message names those that there are."""
+
+    exit_code = 2
+
+
+def tests_of(bench: str) -> list[str]:
+    """The names of the tests in a bench module, which is not imported: that is for a simulator."""
+    text = (Path(__file__).parents[1] / bench.replace(".", "/")).with_suffix(".py").read_text()
+    return re.findall(r"^@cocotb\.test\(.*\)\nasync def (\w+)", text, re.MULTILINE)
+
+
 def random_products(spec: AcceleratorSpec, seed: int, count: int, cycle_limit: int = 1500) -> tuple[Product, ...]:
     """Random products (M, K, N) that fit the scratchpads and take at most ``cycle_limit`` cycles.
 
@@ -203,6 +216,7 @@ def verify(
         waves: record the waveforms of each bench, as ``BENCH.vcd`` in ``out_dir``.
 
     Raises:
+        UnknownTestError: there is no test ``only``.
         ToolError: the simulator is missing, crashes, runs past the limit, or ends without results.
     """
     out = Path(out_dir).resolve()
@@ -212,15 +226,18 @@ def verify(
         chosen = tuple(products or system_products(spec, seed, SYSTEM_PRODUCTS))
     else:
         chosen = tuple(products or (*corner_products(spec), *random_products(spec, seed, 10)))
-    simulation = build(design, out, simulator, "waves" if waves else "activity" if saif else None, timeout_s)
-    _coverage(simulation).unlink(missing_ok=True)
     module, _, only = only.rpartition(".") if only else (None, "", None)
     benches = [SYSTEM_BENCH if system else GEMM_BENCH]
     benches += [AXI_BENCH] * (spec.edge == "axi4") + [VECTOR_BENCH] * spec.vector
     benches += [TRAINING_BENCH] * can_train(spec)
     if only is not None:
-        benches = [bench for bench in benches if bench.endswith(f".{module}")] if module else benches[:1]
-        only = only or None
+        chosen_benches = [bench for bench in benches if bench.endswith(f".{module}")] if module else benches[:1]
+        if only not in ("", *(name for bench in chosen_benches for name in tests_of(bench))) or not chosen_benches:
+            every = [f"{bench.rpartition('.')[2]}.{name}" for bench in benches for name in tests_of(bench)]
+            raise UnknownTestError(f"this design has no such test; choose one of {', '.join(every)}")
+        benches, only = chosen_benches, only or None
+    simulation = build(design, out, simulator, "waves" if waves else "activity" if saif else None, timeout_s)
+    _coverage(simulation).unlink(missing_ok=True)
     tests: tuple[BenchTest, ...] = ()
     measured: tuple[Measured, ...] = ()
     command = ""

@@ -10,7 +10,7 @@ from rtl import AcceleratorSpec, elaborate
 from rtl.elaborate import SOURCES
 from sim import VerifyResult, cycles, random_products, verify
 from sim.validate import SPECS
-from sim.verification import corner_products
+from sim.verification import UnknownTestError, corner_products
 
 SHALLOW = AcceleratorSpec(act_banks=1, weight_banks=1, words_per_bank=64)
 
@@ -41,6 +41,13 @@ def test_the_same_seed_gives_the_same_run(tmp_path: Path) -> None:
     design = elaborate(AcceleratorSpec(), tmp_path / "rtl")
     first, second = (verify(design, tmp_path, seed=4, only="random_products") for _ in range(2))
     assert first.cycles == second.cycles
+
+
+def test_a_test_that_no_bench_has_is_refused(tmp_path: Path) -> None:
+    design = elaborate(SHALLOW, tmp_path / "rtl")
+    for name in ("nonsense", "vector.random_passes", "vector.", "gemm.nonsense"):
+        with pytest.raises(UnknownTestError, match=r"choose one of gemm\.random_products, gemm\."):
+            verify(design, tmp_path, only=name)
 
 
 def test_a_failure_names_test_seed_and_command(tmp_path: Path) -> None:
