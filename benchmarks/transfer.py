@@ -36,6 +36,9 @@ from placer.train import collect_here, placement_of
 
 COMMAND = "python -m benchmarks.transfer"
 
+UPDATES = 336
+"""Of pre-training, for the figures; results of policies that learnt for more or less are written beside them."""
+
 LATE = 3
 """Updates whose mean cost is what a run has reached."""
 
@@ -127,14 +130,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("part", choices=("pretrain", "learn", "search"))
     parser.add_argument("--design", choices=(*HELD_OUT, REAL), default="tiny", help="held out")
-    parser.add_argument("--pretrain-updates", type=int, default=1120)
+    parser.add_argument("--pretrain-updates", type=int, default=UPDATES, help="which policy")
     parser.add_argument("--updates", type=int, default=24, help="of fine-tuning and from scratch, 16 episodes each")
     parser.add_argument("--moves", type=int, default=200_000, help="of each search")
     arguments = parser.parse_args()
     policy = PolicyConfig(grid=16, deconv=(16, 8, 8))
     learning = TrainConfig(updates=arguments.pretrain_updates, policy=policy)
     config = TrainConfig(updates=arguments.updates, policy=policy)
-    path = FOLDER / "policy.msgpack"
+    path = FOLDER / f"policy_{arguments.pretrain_updates}.msgpack"
+    standard = arguments.pretrain_updates == UPDATES
+    suffix = "" if standard else f"_after_{arguments.pretrain_updates}"
     if arguments.part == "pretrain":
         problems = problems_of(learnt(), learning)
 
@@ -144,19 +149,20 @@ def main() -> None:
         taught = pretrain(problems, learning, progress=tell)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(serialization.msgpack_serialize(jax.tree.map(np.asarray, taught.params)))
-        write_figures("rl", [], {"pretraining": pretraining_details(taught, len(problems))})
+        write_figures("rl", [], {f"pretraining{suffix}": pretraining_details(taught, len(problems))})
         return
     params = jax.tree.map(jnp.asarray, serialization.msgpack_restore(path.read_bytes()))
     design = held_out(arguments.design)
     (problem,) = problems_of([design], config)
-    runs = dict(read_results("rl").get(arguments.part, {}))
     command = f"{COMMAND} {arguments.part} --design NAME"
     if arguments.part == "learn":
-        runs[arguments.design] = compare(problem, design, config, params, 0)
-        write_figures("rl", learning_figures(runs, f"{command} --updates {arguments.updates}"), {"learn": runs})
+        run: Any = compare(problem, design, config, params, 0)
+        figures_of, command = learning_figures, f"{command} --updates {arguments.updates}"
     else:
-        runs[arguments.design] = search(problem, design, config, params, arguments.moves)
-        write_figures("rl", search_figures(runs, f"{command} --moves {arguments.moves}"), {"search": runs})
+        run = search(problem, design, config, params, arguments.moves)
+        figures_of, command = search_figures, f"{command} --moves {arguments.moves}"
+    runs = {**read_results("rl").get(arguments.part + suffix, {}), arguments.design: run}
+    write_figures("rl", figures_of(runs, command) if standard else [], {arguments.part + suffix: runs})
 
 
 def pretraining_details(taught: Pretrained, count: int) -> dict[str, Any]:
