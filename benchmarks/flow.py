@@ -229,8 +229,10 @@ def main() -> None:
         rows = [row for row in agreements(pairs) if row.placements > 1]
         if rows:
             write_figures("flow", figures(rows), {"pairs": [asdict(p) for p in pairs]})
-    if NOISE_DESIGN in folders and time.monotonic() - began < arguments.seconds:
-        placement, folder = placed[NOISE_DESIGN][-1][1], folders[NOISE_DESIGN] / "noise"
+    folder = folders.get(NOISE_DESIGN, arguments.out) / "noise"
+    known = all((folder / f"seed-{seed}.json").exists() for seed in NOISE_SEEDS)
+    if NOISE_DESIGN in folders and (known or time.monotonic() - began < arguments.seconds):
+        placement = placed[NOISE_DESIGN][-1][1]
         periods = noise(subjects[NOISE_DESIGN], placement, pdk, folder)
         floor = Figure("noise_floor_min_period", noise_floor(periods), "1", "lower", None, list(NOISE_SEEDS), COMMAND)
         write_figures("flow", [floor], {"noise": periods})

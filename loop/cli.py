@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from loop.errors import LoopError, describe, exit_code
 
@@ -359,11 +359,11 @@ def validate_flow(
 
     pairs = read_pairs(data or Path(__file__).resolve().parents[1] / "benchmarks" / "results" / "flow.json")
     table = Table(
-        "design", "placements", "tau slack", "tau wire length", "wire length", "min period", "power",
+        Column("design", no_wrap=True), "runs", "tau slack", "tau length", "length", "period", "power",
         title="embedded estimate against OpenROAD: Kendall's tau, and mean error after factors from the other designs",
     )  # fmt: skip
     for row in agreements(pairs):
-        taus = (f"{tau:+.2f}" for tau in (row.tau_worst_slack, row.tau_wirelength))
+        taus = (f"{tau:+.2f}" if row.placements > 1 else "" for tau in (row.tau_worst_slack, row.tau_wirelength))
         shares = (f"{error:.1%}" for error in (row.wirelength_error, row.min_period_error, row.power_error))
         table.add_row(row.design, str(row.placements), *taus, *shares)
     console.print(table)
