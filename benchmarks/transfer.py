@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -131,15 +132,25 @@ def main() -> None:
     parser.add_argument("part", choices=("pretrain", "learn", "search"))
     parser.add_argument("--design", choices=(*HELD_OUT, REAL), default="tiny", help="held out")
     parser.add_argument("--pretrain-updates", type=int, default=UPDATES, help="which policy")
+    parser.add_argument(
+        "--entropy-end", type=float, default=TrainConfig.entropy_end, help="weight of its entropy bonus at its end"
+    )
     parser.add_argument("--updates", type=int, default=24, help="of fine-tuning and from scratch, 16 episodes each")
     parser.add_argument("--moves", type=int, default=200_000, help="of each search")
     arguments = parser.parse_args()
     policy = PolicyConfig(grid=16, deconv=(16, 8, 8))
-    learning = TrainConfig(updates=arguments.pretrain_updates, policy=policy)
     config = TrainConfig(updates=arguments.updates, policy=policy)
-    path = FOLDER / f"policy_{arguments.pretrain_updates}.msgpack"
-    standard = arguments.pretrain_updates == UPDATES
-    suffix = "" if standard else f"_after_{arguments.pretrain_updates}"
+    end = arguments.entropy_end
+    learning = replace(
+        config,
+        updates=arguments.pretrain_updates,
+        entropy_start=max(config.entropy_start, end),
+        entropy_end=end,
+    )
+    suffix = "" if learning.updates == UPDATES else f"_after_{learning.updates}"
+    if end != config.entropy_end:
+        suffix += f"_entropy_{end:g}"
+    path = FOLDER / f"policy{suffix}.msgpack"
     if arguments.part == "pretrain":
         problems = problems_of(learnt(), learning)
 
@@ -162,7 +173,7 @@ def main() -> None:
         run = search(problem, design, config, params, arguments.moves)
         figures_of, command = search_figures, f"{command} --moves {arguments.moves}"
     runs = {**read_results("rl").get(arguments.part + suffix, {}), arguments.design: run}
-    write_figures("rl", figures_of(runs, command) if standard else [], {arguments.part + suffix: runs})
+    write_figures("rl", figures_of(runs, command) if not suffix else [], {arguments.part + suffix: runs})
 
 
 def pretraining_details(taught: Pretrained, count: int) -> dict[str, Any]:
