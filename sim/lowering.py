@@ -7,6 +7,7 @@ holds for NaN.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -38,8 +39,15 @@ def lower(spec: AcceleratorSpec, function: Callable[..., Any], *args: Any, memor
     traced = jax.make_jaxpr(function)(*args)
     builder = _Lowering(spec, memory)
     results = builder.run(traced, [builder.given(value) for value in jax.tree.leaves(args)])
-    builder.done.outputs = [builder.stored(value).matrix for value in results]
+    for value, aval in zip(results, traced.out_avals, strict=True):
+        constant = isinstance(value, float)
+        view = builder.given(np.full(aval.shape, value)) if constant else builder.stored(value)
+        builder.done.outputs.append(view.matrix)
     return builder.done
+
+
+_INLINED = ("jit", "pjit", "closed_call", "checkpoint", "remat2", "custom_jvp_call", "custom_vjp_call")
+"""Operations whose jaxpr is done once, where they stand."""
 
 
 class _Lowering(ProgramBuilder):
@@ -47,24 +55,36 @@ class _Lowering(ProgramBuilder):
 
     def run(self, closed: Any, args: Sequence[Value]) -> list[Value]:
         """The results of a jaxpr."""
-        jaxpr = closed.jaxpr
+        jaxpr = getattr(closed, "jaxpr", closed)
         known: dict[Any, Value] = dict(zip(jaxpr.invars, args, strict=True))
-        known |= zip(jaxpr.constvars, map(self.given, closed.consts), strict=True)
+        known |= zip(jaxpr.constvars, map(self.given, getattr(closed, "consts", ())), strict=True)
 
         def value(atom: Any) -> Value:
             return float(atom.val) if hasattr(atom, "val") else known[atom]
 
         for equation in jaxpr.eqns:
-            inside = equation.params.get("jaxpr") or equation.params.get("call_jaxpr")
             values = [value(atom) for atom in equation.invars]
-            if inside is not None:
+            if equation.primitive.name in _INLINED:
+                inside = equation.params.get("jaxpr") or equation.params["call_jaxpr"]
                 known |= zip(equation.outvars, self.run(inside, values), strict=True)
             else:
-                known[equation.outvars[0]] = self._operation(equation, values)
+                known[equation.outvars[0]] = self._checked(equation, self._operation(equation, values))
         return [value(atom) for atom in jaxpr.outvars]
+
+    def _checked(self, equation: Any, value: Value) -> Value:
+        """The value of an operation, if it has the shape that JAX gives it; a number stands for any."""
+        if isinstance(value, float):
+            return value
+        shape = equation.outvars[0].aval.shape
+        got = value.shape if isinstance(value, View) else (value.left.shape[0], value.right.shape[1])
+        ones = (1,) * (2 - len(shape))
+        if got not in (ones + shape, shape + ones):
+            raise ProgramError(f"{equation.primitive.name}: a matrix {got} stands for an array of shape {shape}")
+        return value
 
     def _operation(self, equation: Any, values: list[Value]) -> Value:
         name, params = equation.primitive.name, equation.params
+        shapes = [atom.aval.shape for atom in equation.invars]
         if name in ("stop_gradient", "copy") or (name == "convert_element_type" and params["new_dtype"] == np.float32):
             return values[0]
         if name in ("broadcast_in_dim", "reshape", "squeeze", "expand_dims"):
@@ -72,12 +92,14 @@ class _Lowering(ProgramBuilder):
         if name == "transpose":
             return self._turned(values[0])
         if name == "dot_general":
-            return self._product(params["dimension_numbers"], *values)
+            return self._product(params["dimension_numbers"], shapes, *values)
         if name == "reduce_sum":
-            return self.sums(self.stored(values[0]), params["axes"])
+            if isinstance(values[0], float):
+                return values[0] * math.prod(shapes[0][axis] for axis in params["axes"])
+            return self.sums(self.stored(values[0]), params["axes"] if len(shapes[0]) == 2 else (0, 1))
         if name == "square" or (name == "integer_pow" and params["y"] == 2):
             return self._pair("mul", values[0], values[0])
-        if name == "div" and isinstance(values[1], float):
+        if name == "div" and isinstance(values[1], float) and values[1] != 0.0:
             return (
                 values[0] / values[1] if isinstance(values[0], float) else self._pair("mul", values[0], 1 / values[1])
             )
@@ -107,6 +129,9 @@ class _Lowering(ProgramBuilder):
         as_column = len(shape) == 2 and params.get("broadcast_dimensions") == (0,)
         if as_column and view.shape[0] == 1 != shape[0]:
             raise ProgramError(f"{name}: a row of {view.shape[1]} numbers is taken as a column")
+        as_row_of_many = len(shape) == 2 and params.get("broadcast_dimensions") == (1,)
+        if as_row_of_many and view.shape[1] == 1 != shape[1]:
+            raise ProgramError(f"{name}: a column of {view.shape[0]} numbers is taken as a row")
         as_row = (1,) * (2 - len(shape)) + shape
         rows, columns = as_row if len(shape) == 2 or view.shape[0] == 1 else as_row[::-1]
         wide = (rows, columns)
@@ -124,10 +149,10 @@ class _Lowering(ProgramBuilder):
         view = self.whole(value)
         return View(view.matrix, view.shape[::-1], not view.turned)
 
-    def _product(self, dimensions: Any, left: Value, right: Value) -> Product:
+    def _product(self, dimensions: Any, shapes: list[tuple[int, ...]], left: Value, right: Value) -> Product:
         (left_k, right_k), batch = dimensions
         views = [self.whole(value) for value in (left, right)]
-        if any(batch) or len(left_k) != 1:
+        if any(batch) or len(left_k) != 1 or [view.shape for view in views] != shapes:
             raise ProgramError("dot_general: two matrices are multiplied along one side")
         a = views[0] if left_k == (1,) else self._turned(views[0])
         b = views[1] if right_k == (0,) else self._turned(views[1])

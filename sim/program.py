@@ -166,6 +166,8 @@ class ProgramBuilder:
         other, beside = np.zeros((rows, columns), np.float32), (0, 0)
         if second is not None:
             other = second.matrix.values
+            if other.shape[0] not in (1, rows) or other.shape[1] not in (1, columns):
+                raise ProgramError(f"a matrix {other.shape} beside one {first.shape}")
             beside = second.matrix.place[0], second.matrix.place[1] * (other.shape[0] == rows)
             steps = replace(steps, per_row=other.shape[1] == 1 != columns)
             other = np.broadcast_to(other, (rows, other.shape[1]))

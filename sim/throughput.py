@@ -38,7 +38,7 @@ READ_LATENCY = 3
 """Cycles from the last request of a row of reads until its word is there and the next thing can begin."""
 
 MOST = (1 << 16) - 1
-"""Rows, and columns, of a pass at most."""
+"""Rows, and columns, of a pass at most (beyond: a fault, docs/rtl.md)."""
 
 SPLIT_FURTHER = 12
 """Of the ways to do a product, how many of the quickest are also tried with shorter jobs."""

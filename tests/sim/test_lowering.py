@@ -77,12 +77,19 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "sums of rows": lambda a, b, row: a - (a * b).sum(axis=1, keepdims=True),
     "sums over rows": lambda a, b, row: a - (a * b).sum(axis=0),
     "squares, quotient by a number": lambda a, b, row: a**2 / 8.0 + jnp.square(b),
+    "the sum of a vector": lambda a, b, row: a * row.sum(),
+    "the sum of a column": lambda a, b, row: a * (a * b).sum(axis=1).sum(),
+    "a sum of all": lambda a, b, row: (a - b).sum() + row.sum(),
+    "a constant everywhere": lambda a, b, row: jax.grad(lambda x: (x * 2.0).mean())(a),
+    "the sum of a constant": lambda a, b, row: a + jnp.full((5, 7), 2.0).sum(axis=0),
+    "what is calculated again for the gradient": lambda a, b, row: jax.checkpoint(lambda x: x * x)(a) + b,
 }
 
 
 @pytest.mark.parametrize("function", OPERATIONS.values(), ids=OPERATIONS)
 def test_operations_are_those_of_jax(function: Callable[..., Any]) -> None:
     found = lower(SPEC, function, A, B, ROW)
+    assert found.outputs[0].values.shape == np.atleast_2d(function(A, B, ROW)).shape
     np.testing.assert_allclose(found.outputs[0].values, np.atleast_2d(function(A, B, ROW)), rtol=2e-6, atol=2e-6)
     assert found.products == 0
     assert program_cycles(SPEC, DRAM, found.commands).total > 0
@@ -105,11 +112,32 @@ def test_a_product_s_transpose_is_another_product() -> None:
         (lambda a, b: a.T + b.T, "a transpose is asked for of what is no product"),
         (lambda a, b: a.reshape(7, 5), r"a matrix \(5, 7\) becomes one \(7, 5\)"),
         (lambda a, b: jnp.einsum("ij,kj->ikj", a, b), "dot_general: two matrices are multiplied along one side"),
+        (lambda a, b: a @ b[0], "no command does it"),
+        (lambda a, b: (a * b).sum(axis=0) @ b.T, "two matrices are multiplied along one side"),
+        (lambda a, b: a / 0.0, "div: no command does it"),
+        (lambda a, b: jax.lax.fori_loop(0, 3, lambda i, x: x * 2.0, a), "scan: no command does it"),
+        (lambda a, b: jax.lax.cond(True, jnp.square, jnp.abs, a), "cond: no command does it"),
     ],
 )
 def test_what_no_command_does_is_refused(function: Callable[..., Any], said: str) -> None:
     with pytest.raises(ProgramError, match=said):
         lower(SPEC, function, A, B)
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (lambda a: a + a.sum(axis=1), "a column of 5 numbers is taken as a row"),
+        (lambda a: a.sum(axis=0) + a.sum(axis=1), r"a matrix \(5, 1\) beside one \(1, 5\)"),
+        (
+            lambda a: a + a.sum(axis=0)[:, None],
+            r"a matrix \(1, 5\) becomes one|a row of 5 numbers is taken as a column",
+        ),
+    ],
+)
+def test_rows_and_columns_of_square_matrices_are_told_apart(function: Callable[..., Any], said: str) -> None:
+    with pytest.raises(ProgramError, match=said):
+        lower(SPEC, function, A[:, :5])
 
 
 def test_it_takes_a_vector_unit_and_transposes() -> None:
