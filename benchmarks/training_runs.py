@@ -6,6 +6,7 @@ training run, which prints the number of each update.
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import signal
@@ -60,7 +61,7 @@ def _start(folder: Path, cache: Path) -> subprocess.Popen[str]:
 def killed_and_resumed() -> dict[str, Any]:
     """A run killed at random moments against an undisturbed one, bit for bit; each process is new."""
     chance = random.Random(SEED)
-    killed_after = []
+    killed_after, struck = [], 0
     with tempfile.TemporaryDirectory() as folder:
         whole, torn, cache = (Path(folder) / name for name in ("whole", "torn", "cache"))
         with _start(whole, cache) as process:
@@ -69,10 +70,11 @@ def killed_and_resumed() -> dict[str, Any]:
             wait_for = chance.randint(1, 3)
             with _start(torn, cache) as process:
                 lines = process.stdout or ()
-                seen = [line for line, _ in zip(lines, range(wait_for), strict=False)]
+                seen = list(itertools.islice(lines, wait_for))
                 time.sleep(chance.uniform(0.0, 2.0))  # into an update, or into the writing of a checkpoint
                 process.send_signal(signal.SIGKILL)
                 killed_after.append([int(line) for line in [*seen, *lines]][-1:])
+            struck += process.returncode == -signal.SIGKILL
         with _start(torn, cache) as process:
             process.communicate()
         (a, first), (b, second) = final_state(whole), final_state(torn)
@@ -81,7 +83,7 @@ def killed_and_resumed() -> dict[str, Any]:
     equal &= all(first[name] == second[name] for name in columns)
     complete = len(first["cost"]) == CONFIG.updates
     return {
-        "equal": float(equal and complete),
+        "equal": float(equal and complete and struck == KILLS),
         "arrays": len(a),
         "values": sum(array.size for array in a.values()),
         "updates": len(first["cost"]),

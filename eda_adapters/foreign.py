@@ -42,8 +42,8 @@ def read_verilog(
         pdk: the technology.
         macros: the hard macros' files.
         out_dir: folder for the script, its log and the netlist.
-        period_ns: synthesise for this clock period, and strengthen drivers; None: the sources are mapped already, and
-            their cells are taken as they are.
+        period_ns: synthesise for this clock period, for speed, and strengthen drivers; None: the sources are mapped
+            already, and their cells are taken as they are.
         timeout_s: limit of Yosys's run.
 
     Raises ToolError if Yosys fails (its log names file and line), NetlistError if a cell is not the technology's.

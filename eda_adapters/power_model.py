@@ -70,12 +70,14 @@ class PowerModel:
         return cls(gates, library, pdk, wires, tree, clock, clock_net)
 
     def power(self, saif: Path | None, saif_cycle: float, period: float) -> tuple[Power, Activity]:
-        """The power at a clock period in ns, and the activity that it is for.
+        """The power in W at a clock period in ns, and the activity that it is for.
 
         Args:
             saif: activity of a simulation; None: a default activity.
             saif_cycle: ns, that simulation's clock period.
             period: ns.
+
+        Raises InputError if the SAIF file cannot be read or is of another design.
         """
         recorded = read_saif(saif, self.gates.top) if saif is not None else None
         activity = net_activity(self.gates, self.library, recorded, saif_cycle, self.clock)

@@ -113,9 +113,17 @@ def read_net_capacitance(path: Path, gates: GateNetlist, port_load: float) -> Fl
         lines = path.read_text().splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
-    total = {name: float(value) for name, value in (line.split()[1:] for line in lines if line.startswith("*D_NET"))}
-    number = {name: i for i, name in enumerate(gates.net_names)}
-    if unknown := next((name for name in total if name not in number), None):
+    total: dict[str, float] = {}
+    for number, line in enumerate(lines, 1):
+        if line.startswith("*D_NET"):
+            try:
+                _, name, value = line.split()
+                total[name] = float(value)
+            except ValueError as error:
+                what = "expected *D_NET, a net and its capacitance; implement the design again"
+                raise InputError(f"{path}:{number}: {what}") from error
+    known = set(gates.net_names)
+    if unknown := next((name for name in total if name not in known), None):
         raise InputError(f"{path}: the design has no net {unknown}; is the file of another design?")
     found = np.array([total.get(name, 0.0) for name in gates.net_names])
     outputs = gates.port_net[~gates.port_is_input]

@@ -54,13 +54,7 @@ class Synthesis:
     seconds: float  # wall clock of its run
 
 
-Effort = Literal["area", "speed"]
-"""What logic is mapped for: ``area``, as small as the period allows; ``speed``, rebuilt for least depth."""
-
-
-def synthesize(
-    design: Design, pdk: Pdk, out_dir: Path, period_ns: float, timeout_s: float = 900.0, effort: Effort = "area"
-) -> Synthesis:
+def synthesize(design: Design, pdk: Pdk, out_dir: Path, period_ns: float, timeout_s: float = 900.0) -> Synthesis:
     """Map a design to a technology's cells for a clock period; files go into ``out_dir``.
 
     Raises SynthesisError for Verilog at fault, PdkError if the technology lacks a cell or SRAM rules, ToolError if
@@ -73,7 +67,7 @@ def synthesize(
     netlist, verilog = out_dir / "synth.json", out_dir / "synth.v"
     for stale in (netlist, verilog):
         stale.unlink(missing_ok=True)
-    _write_script(design, pdk, out_dir, period_ns, netlist, effort)
+    _write_script(design, pdk, out_dir, period_ns, netlist)
     log = out_dir / "synth.log"
     try:
         run = run_tool([*command, "synth.ys"], cwd=out_dir, log=log, timeout_s=timeout_s, name="yosys")
@@ -105,7 +99,7 @@ def yosys_command() -> tuple[list[str], str]:
     return [sys.executable, "-I", "-c", _PYOSYS], f"Yosys {version} (pyosys)"
 
 
-def _write_script(design: Design, pdk: Pdk, out_dir: Path, period_ns: float, netlist: Path, effort: Effort) -> None:
+def _write_script(design: Design, pdk: Pdk, out_dir: Path, period_ns: float, netlist: Path) -> None:
     """Write ``synth.ys`` and what it reads."""
     black_boxes = "\n".join(sram_blackbox(shape) for shape in sorted(design.srams))
     (out_dir / "black_boxes.v").write_text(black_boxes)
@@ -113,11 +107,14 @@ def _write_script(design: Design, pdk: Pdk, out_dir: Path, period_ns: float, net
         "read_verilog -lib black_boxes.v",
         *(f"read_verilog -defer {quoted(path.resolve())}" for path in design.logic_sources),
         f"hierarchy -check -top {design.top}",
-        *mapping(design.top, pdk, period_ns, out_dir, effort),
+        *mapping(design.top, pdk, period_ns, out_dir, "area"),
         f"write_json {quoted(netlist)}",
     ]
     (out_dir / "synth.ys").write_text("\n".join(lines) + "\n")
 
+
+Effort = Literal["area", "speed"]
+"""What logic is mapped for: ``area``, as small as the period allows; ``speed``, rebuilt for least depth."""
 
 _SPEED = """\
 strash

@@ -1,4 +1,4 @@
-"""The command line: ``chiploop place | train | pretrain | sim | regress | rtl | perf | flow | loop | ppa | validate | pdk``.
+"""The command line: ``chiploop COMMAND``; ``chiploop --help`` lists them.
 
 Exit codes: 0 done, 2 the request or its input is at fault, 3 a tool or the machine is, 1 a defect of chiploop itself.
 Heavy modules are imported by the command that needs them, so that help and cached runs are quick.

@@ -12,10 +12,9 @@ import numpy as np
 
 from eda_adapters.power_model import PowerModel
 from eda_adapters.spef import read_net_capacitance
-from loop.config import LoopConfig
 from loop.errors import LoopError
 from loop.stages import mapped_design
-from loop.store import Store, write_atomically
+from loop.store import write_atomically
 from rtl import AcceleratorSpec, elaborate
 from sim.performance import Performance
 from sim.sampling import Coefficients, regress_costs
@@ -90,11 +89,10 @@ def flow_power_model(flow: Path, spec: AcceleratorSpec) -> PowerModel:
     inputs = json.loads(stages["synth"].read_text())["inputs"]
     if inputs["spec"] != asdict(spec):
         raise LoopError(f"{flow}: the flow of another design; make one with `chiploop flow DESIGN`")
-    done = Store(flow).done(stages["implement"].parent)
-    job = done.result["jobs"][0]
-    spef = done.folder / f"{job['method']}-{job['seed']}" / "wires.spef"
+    job = json.loads(stages["implement"].read_text())["result"]["jobs"][0]
+    spef = stages["implement"].parent / f"{job['method']}-{job['seed']}" / "wires.spef"
     if not spef.exists():
         raise LoopError(f"{flow}: the flow was not done with the embedded tools; make one with `--tool embedded`")
-    mapped, library = mapped_design(spec, stages["synth"].parent, LoopConfig(spec=spec, pdk=inputs["pdk"]))
+    mapped, library = mapped_design(spec, stages["synth"].parent, inputs["pdk"])
     wires = read_net_capacitance(spef, mapped.gates, mapped.pdk.load)
     return PowerModel.of(mapped.gates, library, mapped.pdk, wires, job["metrics"]["finish__design__core__area"])

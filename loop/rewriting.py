@@ -54,6 +54,7 @@ def rewrite_design(
         What ``rewrite.json`` has of each change.
 
     Raises:
+        LoopError: there is no change.
         RewriteError: there is no such rewrite, or it has nothing to change.
         RewriteRefused: a change could not be shown to be right; ``out``/rtl is not written.
         ToolError: a tool is missing, fails, or runs past its limit.
@@ -63,6 +64,7 @@ def rewrite_design(
     wanted = [known(text) for text in changes]
     final = out / "rtl"
     shutil.rmtree(final, ignore_errors=True)
+    (out / "rewrite.json").unlink(missing_ok=True)
     design = elaborate(spec, out / "before")
     done: list[Acceptance] = []
     for i, (text, change) in enumerate(zip(changes, wanted, strict=True), 1):

@@ -301,15 +301,15 @@ def train_config(config: LoopConfig, updates: int) -> TrainConfig:
     return TrainConfig(updates=updates, halo=config.halo_um, plateau_updates=0, checkpoint_updates=5)
 
 
-def mapped_design(spec: AcceleratorSpec, synth: Path, config: LoopConfig) -> tuple[Mapped, Library]:
-    """A synthesised design, from its stage's folder, and the Liberty cells of its masters."""
+def mapped_design(spec: AcceleratorSpec, synth: Path, pdk_name: str) -> tuple[Mapped, Library]:
+    """A synthesised design in a technology, from its stage's folder, and the Liberty cells of its masters."""
     from eda_adapters.drive import strengthen
     from eda_adapters.gates import read_gates
     from eda_adapters.liberty import read_liberty
     from eda_adapters.pdk import load_pdk
     from eda_adapters.sram import generate_sram
 
-    pdk = load_pdk(config.pdk)
+    pdk = load_pdk(pdk_name)
     srams = (generate_sram(SramShape(spec.words_per_bank, spec.bus_bits), pdk, synth / "sram"),)
     library = read_liberty(*pdk.corner.liberty, *(s.lib for s in srams))
     gates = strengthen(read_gates(synth / "synth.json", TOP, library.cells), library.cells, pdk)
@@ -321,7 +321,7 @@ def _flat(spec: AcceleratorSpec, synth: Path, config: LoopConfig) -> tuple[Mappe
     from eda_adapters.floorplan import floorplan as plan
     from placer.formats.lef import read_lef
 
-    mapped, _ = mapped_design(spec, synth, config)
+    mapped, _ = mapped_design(spec, synth, config.pdk)
     library = read_lef(*mapped.pdk.lefs, *(s.lef for s in mapped.srams))
     halo = (config.halo_um, config.halo_um)
     return mapped, *plan(mapped.gates, library, mapped.pdk, config.utilisation, halo)

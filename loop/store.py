@@ -115,11 +115,11 @@ class Store:
         return Stage(target, key, json.loads(json.dumps(result)), cached=False)
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that a reader sees the old text or the new one, whole."""
+def write_atomically(path: Path, data: str | bytes) -> None:
+    """Write a file so that a reader sees the old contents or the new ones, whole."""
     partial = path.with_name(path.name + ".writing")
-    with partial.open("w") as out:
-        out.write(text)
+    with partial.open("wb") as out:
+        out.write(data.encode() if isinstance(data, str) else data)
         out.flush()
         os.fsync(out.fileno())
     partial.replace(path)

@@ -159,10 +159,10 @@ def pretrain_policy(paths: Sequence[Path], training: Training, out: Path, consol
 
 
 def write_policy(path: Path, params: Params) -> None:
-    """Write a policy's parameters."""
+    """Write a policy's parameters, whole or not at all."""
     from flax.serialization import to_bytes
 
-    path.write_bytes(to_bytes(params))
+    write_atomically(path, to_bytes(params))
 
 
 def read_policy(path: Path) -> Params:

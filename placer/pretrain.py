@@ -14,7 +14,7 @@ from placer.netlist import FloatArray, IntArray, Netlist, Placement
 from placer.policy import Params
 from placer.ppo import TrainConfig, TrainState, episode_keys, initial_state
 from placer.problem import Problem, Sizes, bucket, problem_of, sizes_of
-from placer.train import collect_here, learn_here
+from placer.train import collect_here, learn_here, same_network
 
 
 @dataclass(frozen=True)
@@ -102,9 +102,15 @@ def pretrain(
         params: to begin with; None: new ones.
         seed: of everything random.
         progress: called after each update with its number, the netlist's, the mean cost and the policy by then.
+
+    Raises:
+        InputError: ``params`` are of another network.
+        ValueError: the configuration has no budget in updates.
     """
     if config.updates is None:
         raise ValueError("pre-training has its budget in updates")
+    if params is not None:
+        same_network(params, problems[0], config)
     states = [initial_state(problem, config, seed, params) for problem in problems]
     params, moments = states[0].params, states[0].optimizer
     random = np.random.default_rng(seed)

@@ -75,10 +75,11 @@ class RayCollector:
             raise ClusterError("there is no Ray in this environment; run pip install 'chiploop[ray]'") from error
         self._ray, self._patience, self.workers, self.lost = ray, patience, workers, 0
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        where = address or os.environ.get("RAY_ADDRESS") or "local"
         try:
-            ray.init(address, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+            ray.init(where, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
         except (ConnectionError, ValueError, RuntimeError) as error:
-            raise ClusterError(f"no Ray cluster at {address}: {error}") from error
+            raise ClusterError(f"no Ray cluster at {where}: {error}; start one with ray start --head") from error
         found = int(ray.cluster_resources().get("CPU", 0))
         if found < workers:
             ray.shutdown()

@@ -98,7 +98,7 @@ def train(
     problem = problem_for(netlist, initial, config)
     curve = Curve.empty()
     if params is not None:
-        _same_network(params, problem, config)
+        same_network(params, problem, config)
     with ExitStack() as resources:
         resources.enter_context(all_local_devices(config.episodes))
         problem = everywhere(problem)
@@ -129,7 +129,7 @@ def train(
     return TrainResult(state.params, curve, best, cost, reason)
 
 
-def _same_network(params: Params, problem: Problem, config: TrainConfig) -> None:
+def same_network(params: Params, problem: Problem, config: TrainConfig) -> None:
     """Raise an InputError where parameters do not fit the network of a configuration."""
     wanted, given = (
         {jax.tree_util.keystr(path): np.shape(leaf) for path, leaf in jax.tree.leaves_with_path(tree)}

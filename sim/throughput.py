@@ -95,7 +95,7 @@ def throughput(spec: AcceleratorSpec, workload: Workload, clock_hz: float, memor
         return sum(op.count * int(getattr(cost, name)) for op, cost in by_op)
 
     cycles, macs = total("cycles"), total("macs")
-    vector_cycles = pass_cycles(spec, workload, memory) if spec.vector else 0
+    vector_cycles = _vector_cycles(spec, workload, memory) if spec.vector else 0
     passed = workload.passed if spec.vector else 0
     seconds = cycles / clock_hz
     word_bytes = spec.bus_bits // 8
@@ -114,7 +114,7 @@ def throughput(spec: AcceleratorSpec, workload: Workload, clock_hz: float, memor
     )
 
 
-def pass_cycles(spec: AcceleratorSpec, workload: Workload, memory: Memory) -> int:
+def _vector_cycles(spec: AcceleratorSpec, workload: Workload, memory: Memory) -> int:
     """The cycles of a workload's passes on the vector unit, one after another."""
     steps = {
         "map one": Steps(Source.CONSTANT),

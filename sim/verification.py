@@ -221,6 +221,8 @@ def verify(
     """
     out = Path(out_dir).resolve()
     out.mkdir(parents=True, exist_ok=True)
+    for stale in out.glob("*.vcd") if waves else ():
+        stale.unlink()
     spec, system = design.spec, design.spec.edge == "dma"
     if system:
         chosen = tuple(products or system_products(spec, seed, SYSTEM_PRODUCTS))

@@ -63,7 +63,7 @@ def test_metrics_make_sense_together(case: Case) -> None:
     assert all(path.stat().st_size > 0 for path in case.ppa.files.values())
 
 
-def test_the_power_can_be_had_again_from_the_wires_file(case: Case) -> None:
+def test_the_power_can_be_had_again_from_the_wires_file(case: Case, tmp_path: Path) -> None:
     gates, value = case.synthesis.gates, case.ppa.metrics
     library = read_liberty(*PDK.corner.liberty, *(sram.lib for sram in case.synthesis.srams))
     wires = read_net_capacitance(case.ppa.files["spef"], gates, PDK.load)
@@ -73,6 +73,14 @@ def test_the_power_can_be_had_again_from_the_wires_file(case: Case) -> None:
     assert model.tree.buffers == value["finish__clock__buffer__count"]
     with pytest.raises(InputError, match=r"cannot be read"):
         read_net_capacitance(case.ppa.files["spef"].with_name("none.spef"), gates, PDK.load)
+    for line, said in (
+        ("*D_NET another 1.0", "the design has no net another"),
+        ("*D_NET a", r"wrong.spef:1: expected"),
+    ):
+        wrong = tmp_path / "wrong.spef"
+        wrong.write_text(line + "\n")
+        with pytest.raises(InputError, match=said):
+            read_net_capacitance(wrong, gates, PDK.load)
 
 
 def test_cells_and_macros_do_not_overlap(case: Case) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from eda_adapters.liberty import read_liberty
 from eda_adapters.pdk import load_pdk
 from eda_adapters.power_model import PowerModel
 from eda_adapters.synthesis import synthesize
-from loop.energy import sampled_energy, tile_counts, tile_joules
+from loop.energy import flow_power_model, sampled_energy, tile_counts, tile_joules
 from loop.errors import LoopError
 from rtl import AcceleratorSpec, elaborate
 from sim.performance import performance
@@ -72,3 +74,16 @@ def test_what_cannot_be_sampled_says_why(spec: AcceleratorSpec, count: int, said
     with pytest.raises(LoopError, match=said) as error:
         sampled_energy(performance(spec, SMALL, CLOCK_HZ), tmp_path / "none", count, 1, tmp_path / "out")
     assert "\n" not in str(error.value)
+
+
+def test_the_folder_of_another_flow_says_why(tmp_path: Path) -> None:
+    inputs = {"spec": asdict(AcceleratorSpec()), "pdk": "nangate45"}
+    jobs = {"jobs": [{"method": "sa", "seed": 1}]}
+    for name, given, result in (("synth", inputs, {}), ("implement", {}, jobs)):
+        folder = tmp_path / "gen-000" / name
+        folder.mkdir(parents=True)
+        (folder / "stage.json").write_text(json.dumps({"key": name, "inputs": given, "result": result}))
+    with pytest.raises(LoopError, match="the flow of another design"):
+        flow_power_model(tmp_path, SPEC)
+    with pytest.raises(LoopError, match="--tool embedded"):
+        flow_power_model(tmp_path, AcceleratorSpec())

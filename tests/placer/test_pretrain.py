@@ -11,7 +11,8 @@ import pytest
 from placer.baselines.random_legal import random_legal
 from placer.cost import CostModel
 from placer.legality import is_legal
-from placer.netlist import NodeKind, Placement
+from placer.netlist import InputError, NodeKind, Placement
+from placer.ppo import initial_state
 from placer.pretrain import mirrored, pretrain, problems_of
 from placer.synthetic import synthetic
 from placer.train import collect_here, learn_here, train
@@ -78,3 +79,13 @@ def test_a_mirrored_placement_costs_the_same(x: bool, y: bool) -> None:
     again, same = mirrored(there, image, x, y)
     np.testing.assert_array_equal(again.pin_offset, netlist.pin_offset)
     np.testing.assert_allclose(same.position, placed.position)
+
+
+def test_a_policy_of_another_network_is_refused_with_one_line() -> None:
+    (problem,) = problems_of([design()], SHORT)
+    other = replace(SHORT, policy=replace(SHORT.policy, deconv=(SHORT.policy.deconv[0] * 2, *SHORT.policy.deconv[1:])))
+    params = jax.tree.map(lambda s: np.zeros(s.shape), jax.eval_shape(lambda: initial_state(problem, other, 0).params))
+    for start in (lambda: pretrain([problem], SHORT, params), lambda: train(*design(), SHORT, params)):
+        with pytest.raises(InputError, match=r"of another network: .* and should be") as error:
+            start()
+        assert "\n" not in str(error.value)

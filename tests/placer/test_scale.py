@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from placer.curve import Progress
+from placer.devices import all_local_devices, spread
 from placer.netlist import Netlist, Placement
 from placer.policy import Params
 from placer.ppo import TrainConfig, initial_state
@@ -51,8 +52,11 @@ def on_devices(folder: str) -> dict[str, Any]:
     with contextlib.suppress(InterruptedError):
         train(*run, out_dir=out, progress=stop)
     result = train(*run, out_dir=out, resume=True)
+    with all_local_devices(run[2].episodes):
+        episodes = jax.jit(spread)(jax.numpy.zeros(run[2].episodes))
     return report(result) | {
-        "devices": sorted({len(leaf.sharding.device_set) for leaf in jax.tree.leaves(result.params)})
+        "episodes_each": episodes.sharding.shard_shape(episodes.shape)[0],
+        "devices": sorted({len(leaf.sharding.device_set) for leaf in jax.tree.leaves(result.params)}),
     }
 
 
@@ -112,6 +116,7 @@ def test_a_killed_actor_changes_nothing_but_the_time(actors: dict[str, Any]) -> 
 def test_eight_devices_learn_what_one_learns(actors: dict[str, Any], tmp_path: Path) -> None:
     eight = in_a_process("on_devices", tmp_path, 8)
     assert eight["devices"] == [8]
+    assert eight["episodes_each"] == 2  # of 16
     for name, values in actors["curve"].items():
         assert eight["curve"][name] == pytest.approx(values, rel=1e-3, abs=1e-5), name
     for a, b in zip(actors["params"], eight["params"], strict=True):

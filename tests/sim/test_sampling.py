@@ -21,12 +21,15 @@ def population(rng: np.random.Generator, parts: int, noise: float) -> tuple[np.n
 def test_the_interval_covers_the_whole_as_often_as_it_says(drawn: int) -> None:
     rng = np.random.default_rng(drawn)
     costs, counts = population(rng, 500, 0.03)
-    covered = 0
+    covered, values, errors = 0, [], []
     for _ in range(400):
         pick = rng.choice(500, drawn, p=counts[:, 0] / counts[:, 0].sum())
         found = regress_costs(costs[pick], counts[pick]).of(counts.sum(axis=0))
         covered += found.low <= costs.sum() <= found.high
+        values.append(found.value)
+        errors.append(found.standard_error)
     assert covered >= 0.9 * 400  # of a 95% interval
+    assert np.median(errors) < 2.0 * np.std(values)  # and no wider than values scatter
 
 
 def test_costs_that_follow_the_counts_are_found_without_error() -> None:
