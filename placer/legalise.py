@@ -203,11 +203,13 @@ def settle(netlist: Netlist, position: FloatArray, hard: IntArray, halo: float, 
                     at[i] = np.nextafter(at[i], np.inf)
                 before = order[:k]
                 others = hard[before]
-                across = half[node, 1 - d] + half[others, 1 - d] + 2 * halo
-                apart = np.abs(position[node, 1 - d] - position[others, 1 - d]) - across
+                here, there = position[node, 1 - d], position[others, 1 - d]  # a corner may touch by last bits too
+                beside = ((here + half[node, 1 - d]) + halo > (there - half[others, 1 - d]) - halo) & (
+                    (there + half[others, 1 - d]) + halo > (here - half[node, 1 - d]) - halo
+                )
                 upper = (at[before] + half[others, d]) + halo
                 depth = upper - (at[i] - half[node, d] - halo)
-                for top in upper[(apart < -1e-9) & (depth > 0) & (depth < 1e-9)]:
+                for top in upper[beside & (depth > 0) & (depth < 1e-9)]:
                     while top > (at[i] - half[node, d]) - halo:
                         at[i] = np.nextafter(at[i], np.inf)
             position[hard, d] = sign * at
