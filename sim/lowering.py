@@ -1,8 +1,8 @@
 """A JAX function on matrices as one program: products on the arrays, all else on the vector unit, nothing on a host.
 
 The function is traced and each of its operations becomes commands (:mod:`sim.program`). A vector is a row (an
-argument, a sum over rows) or a column (a sum over columns). A truth value is 1 or 0; comparisons are of numbers: >=
-holds for NaN.
+argument, a sum or maximum over rows) or a column (a sum or maximum over columns). A truth value is 1 or 0; comparisons
+are of numbers: >= holds for NaN.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from rtl import AcceleratorSpec
-from rtl.vector import Limit, Source, Steps
+from rtl.vector import Limit, Reduce, Source, Steps
 from sim.program import Product, Program, ProgramBuilder, ProgramError, Value, View, can_train
 from sim.system_model import DRAM, Memory
 
@@ -93,10 +93,12 @@ class _Lowering(ProgramBuilder):
             return self._turned(values[0])
         if name == "dot_general":
             return self._product(params["dimension_numbers"], shapes, *values)
-        if name == "reduce_sum":
+        if name in ("reduce_sum", "reduce_max"):
             if isinstance(values[0], float):
-                return values[0] * math.prod(shapes[0][axis] for axis in params["axes"])
-            return self.sums(self.stored(values[0]), params["axes"] if len(shapes[0]) == 2 else (0, 1))
+                each = math.prod(shapes[0][axis] for axis in params["axes"]) if name == "reduce_sum" else 1
+                return values[0] * each
+            axes = params["axes"] if len(shapes[0]) == 2 else (0, 1)
+            return self.reduced(self.stored(values[0]), axes, Reduce.SUM if name == "reduce_sum" else Reduce.LARGEST)
         if name == "square" or (name == "integer_pow" and params["y"] == 2):
             return self._pair("mul", values[0], values[0])
         if name == "div" and isinstance(values[1], float) and values[1] != 0.0:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from rtl import AcceleratorSpec
 from rtl.commands import Command
-from rtl.vector import Reduce, Source, Steps, pass_command, set_command
+from rtl.vector import Limit, Reduce, Source, Steps, pass_command, set_command
 from sim.golden import planned_product
 from sim.plan import Place, commands
 from sim.system_model import Memory
@@ -179,19 +179,20 @@ class ProgramBuilder:
         self.done.passes += 1
         return View(found, result.shape)
 
-    def sums(self, view: View, axes: tuple[int, ...]) -> View:
-        """Sums along axes: of rows by the unit's own sums, over rows by adding their halves until one is left."""
+    def reduced(self, view: View, axes: tuple[int, ...], reduce: Reduce) -> View:
+        """Sums or maxima along axes: of rows by the unit's own steps, over rows by halves until one is left."""
         if 1 in axes:
-            view = self.apply(Steps(reduce=Reduce.SUM), view)
+            view = self.apply(Steps(reduce=reduce), view)
         if 0 not in axes:
             return view
+        both = Steps(add=Source.SECOND) if reduce == Reduce.SUM else Steps(limit=Limit.LARGER, limit_by_second=True)
         odd: list[View] = []
         while (rows := view.shape[0]) > 1:
             if rows % 2:
                 odd.append(_rows(view, rows - 1, 1))
-            view = self.apply(Steps(add=Source.SECOND), _rows(view, 0, rows // 2), _rows(view, rows // 2, rows // 2))
+            view = self.apply(both, _rows(view, 0, rows // 2), _rows(view, rows // 2, rows // 2))
         for one in odd:
-            view = self.apply(Steps(add=Source.SECOND), view, one)
+            view = self.apply(both, view, one)
         return view
 
 

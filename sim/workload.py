@@ -58,8 +58,8 @@ PASSES: Mapping[str, tuple[str, ...]] = {
     "reduce_max": (REDUCE,),
 }
 """Primitives on floating-point numbers and truth values that a vector unit does: the passes of each, with the operands
-of an element. :mod:`sim.lowering` makes all but ``reduce_max`` and exp, tanh, logistic and erf, for which the unit has
-commands, too: the last four are tables, whose loading is not counted."""
+of an element. :mod:`sim.lowering` makes all but exp, tanh, logistic and erf, for which the unit has commands, too:
+they are tables, whose loading is not counted."""
 
 
 PASSABLE = ("float32", "bfloat16", "float16", "bool")

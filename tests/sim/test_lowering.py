@@ -81,6 +81,12 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "the sum of a column": lambda a, b, row: a * (a * b).sum(axis=1).sum(),
     "a sum of all": lambda a, b, row: (a - b).sum() + row.sum(),
     "a constant everywhere": lambda a, b, row: jax.grad(lambda x: (x * 2.0).mean())(a),
+    "maxima of rows": lambda a, b, row: a - (a * b).max(axis=1, keepdims=True),
+    "maxima over rows": lambda a, b, row: a - (a * b).max(axis=0),
+    "the maximum of a vector": lambda a, b, row: a * row.max(),
+    "a maximum of all": lambda a, b, row: (a - b).max() - (-row).max(),
+    "the maximum of one row many times": lambda a, b, row: jnp.broadcast_to(row, (6, 7)).max(axis=0) + row,
+    "the maximum of a constant": lambda a, b, row: a + jnp.full((5, 7), 2.0).max(axis=0),
     "the sum of a constant": lambda a, b, row: a + jnp.full((5, 7), 2.0).sum(axis=0),
     "what is calculated again for the gradient": lambda a, b, row: jax.checkpoint(lambda x: x * x)(a) + b,
 }
