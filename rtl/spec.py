@@ -47,7 +47,8 @@ class AcceleratorSpec:
         edge: how the host reaches it: ``bus``, a word in each cycle; ``axi4``, bursts of such words; or ``dma``,
             commands in a queue, which a DMA engine carries out between an external memory and one or several tiles.
         tiles: arrays with banks of their own, each as above; more than one only behind a DMA engine.
-        dma_words: words that the DMA engine may have asked for and not yet handed on.
+        dma_words: words that the DMA engine may have asked for and not yet handed on; words of each matrix that the
+            vector unit may have asked for, twice as many for two matrices.
         vector: beside the DMA engine there is a vector unit, for what is not a matrix product.
         transpose: the DMA engine can load a matrix as its transpose.
     """

@@ -24,7 +24,11 @@ RUBBISH = 0x5A  # as a float a number that no sum leaves unchanged
 
 
 class ExternalMemory:
-    """Words at addresses; it answers as a Memory says, or, without one, when it likes."""
+    """Words at addresses; it answers as a Memory says, or, without one, when it likes.
+
+    It is never asked for more words at a time than the spec has room for: ``dma_words``, twice that in a pass over two
+    matrices.
+    """
 
     def __init__(self, dut: Any, spec: AcceleratorSpec) -> None:
         self.words: dict[int, int] = {}
@@ -33,6 +37,7 @@ class ExternalMemory:
         self.memory: Memory | None = Memory()
         self._dut = dut
         self._bytes = spec.bus_bits // 8
+        self._room = spec.dma_words * (1 + spec.vector)
 
     async def serve(self) -> None:
         """Answer for ever; a reset takes back all that was asked for."""
@@ -64,6 +69,7 @@ class ExternalMemory:
                     if address not in self.words:
                         self.strayed.add(address)
                     coming.append((cycle + latency, self.words.get(address, rubbish)))
+                    assert len(coming) <= self._room, f"{len(coming)} words are asked for, with room for {self._room}"
 
     def put(self, matrix: np.ndarray[Any, Any], at: tuple[int, int]) -> None:
         """Write a matrix row by row: first word, words from row to row. The rest of a row's last word is rubbish."""
