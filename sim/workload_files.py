@@ -5,12 +5,16 @@ from __future__ import annotations
 import csv
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sim.workload import LayerOp, Workload, from_jax
+from sim.workload import ONE, REDUCE, TWO, LayerOp, Workload, from_jax
+
+DIGITS = 12
+"""That a size or count may have: no workload has larger ones, and products of a few of them are still exact."""
 
 GEMM_COLUMNS = ("layer", "m", "n", "k")
 CONV_COLUMNS = (
@@ -103,14 +107,18 @@ def _jax(file: Path) -> list[Workload]:
         return [from_jax(names["function"], *names["args"], name=file.stem)]
     except WorkloadError:
         raise
-    except Exception as error:  # whatever a user's program raises
+    except (Exception, SystemExit) as error:  # whatever a user's program raises
         line = f"{type(error).__name__}: {error}".partition("\n")[0]
         raise WorkloadError(f"{file}: it cannot be run and traced: {line}") from error
 
 
 def _csv(file: Path) -> list[Workload]:
     with file.open(newline="") as source:
-        rows = [(number, [cell.strip() for cell in row]) for number, row in enumerate(csv.reader(source), 1)]
+        reader = csv.reader(source, strict=True)
+        try:
+            rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+        except csv.Error as error:
+            raise WorkloadError(f"{file}:{reader.line_num}: not a table of comma-separated values: {error}") from error
     filled = [(number, row) for number, row in rows if any(row)]
     if not filled:
         raise WorkloadError(f"{file}: it is empty; the first line names the columns: {', '.join(GEMM_COLUMNS)}")
@@ -124,6 +132,8 @@ def _csv(file: Path) -> list[Workload]:
             f"{file}:{filled[0][0]}: the columns are not SCALE-Sim's: expected {', '.join(GEMM_COLUMNS)}"
             f" or {', '.join(CONV_COLUMNS)}"
         )
+    if not ops:
+        raise WorkloadError(f"{file}:{filled[0][0]}: there is no layer after the line of columns")
     return [Workload(file.stem, tuple(ops), {}, {})]
 
 
@@ -143,8 +153,10 @@ def _conv(file: Path, number: int, row: Sequence[str]) -> LayerOp:
 def _numbers(file: Path, number: int, row: Sequence[str], columns: Sequence[str]) -> list[int]:
     found = []
     for name, cell in zip(columns[1:], [*row[1:], *[""] * len(columns)], strict=False):
-        if not cell.isdigit() or int(cell) < 1:
-            raise WorkloadError(f"{file}:{number}: {name} is {cell!r}: expected a whole number above 0")
+        if not (cell.isascii() and cell.isdigit() and len(cell) <= DIGITS and int(cell)):
+            raise WorkloadError(
+                f"{file}:{number}: {name} is {cell[:60]!r}: expected a whole number above 0 and below 10^{DIGITS}"
+            )
         found.append(int(cell))
     return found
 
@@ -152,11 +164,34 @@ def _numbers(file: Path, number: int, row: Sequence[str], columns: Sequence[str]
 def _json(file: Path) -> list[Workload]:
     try:
         data = json.loads(file.read_text())
-        return [Workload.from_json(one) for one in ([data] if "ops" in data else data.values())]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        found = [Workload.from_json(one) for one in ([data] if "ops" in data else data.values())]
+        for workload in found:
+            _check(workload)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise WorkloadError(
             f"{file}: not a workload ({error}); expected what a run has in gen-000/workloads/workloads.json"
         ) from error
+    return found
+
+
+def _check(workload: Workload) -> None:
+    """Raise ValueError where a workload from a file holds what none can hold."""
+    names = [workload.name, *(op.name for op in workload.ops)]
+    if not all(isinstance(name, str) for name in names) or not re.fullmatch(r"\w[^/]*", workload.name):
+        raise ValueError(f"name is {workload.name!r}: it must do for a file's name")
+    kinds = {str(op.kind) for op in workload.ops} - {"gemm", "conv"}
+    kinds |= {kind for kind, *_ in workload.passes} - {TWO, ONE, REDUCE}
+    if kinds:
+        raise ValueError(f"{kinds.pop()!r} is no kind of operation")
+    sizes = [size for op in workload.ops for size in (op.m, op.k, op.n, op.count)]
+    sizes += [size for (_, *shape), count in workload.passes.items() for size in (*shape, count)]
+    for size in sizes:
+        if type(size) is not int or not 0 < size < 10**DIGITS:
+            raise ValueError(f"{size!r} is no size or count: it must be whole, above 0 and below 10^{DIGITS}")
+    counts = [*workload.other_ops.values(), *workload.moved.values(), workload.unbounded_loops, workload.passed]
+    for count in counts:
+        if type(count) is not int or count < 0:
+            raise ValueError(f"{count!r} is no count: it must be whole and not negative")
 
 
 def _onnx(file: Path, batch: int) -> list[Workload]:
