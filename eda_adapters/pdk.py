@@ -24,7 +24,7 @@ from eda_adapters.technology import (
     SramRules,
     WireLayer,
 )
-from eda_adapters.toml_table import TomlTable
+from eda_adapters.toml_table import LARGEST, TomlTable
 
 __all__ = [
     "BufferCell",
@@ -41,6 +41,9 @@ __all__ = [
 ]
 
 ABSOLUTE_ZERO = -273.15
+
+LEAST_LENGTH = 1e-6
+"""um; what the SRAM generator divides by must not be zero."""
 
 _FOLDER = Path(__file__).with_name("pdks")
 
@@ -79,7 +82,7 @@ def read_pdk(name: str | Path) -> Pdk:
 def _toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text())
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise PdkError(f"{path}: not valid TOML: {error}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise PdkError(f"{path}: cannot be read: {error}") from error
@@ -93,7 +96,7 @@ def _pdk(top: TomlTable) -> Pdk:
         raise top.error("corners", "is empty: expected a table for each corner, such as [corners.typical]")
     layers = {name: _layer(table) for name, table in wires.table("layers").tables().items()}
     halo = floorplan.get("macro_halo_um", list, "a list of two lengths")
-    if len(halo) != 2 or not all(isinstance(length, (int, float)) and length >= 0 for length in halo):
+    if len(halo) != 2 or not all(type(length) in (int, float) and 0 <= length < LARGEST for length in halo):
         raise floorplan.error("macro_halo_um", f"is {halo!r}: expected two lengths, [x, y]")
     buffer = _cell(cells.table("buffer"))
     pdk = Pdk(
@@ -107,7 +110,7 @@ def _pdk(top: TomlTable) -> Pdk:
         extraction_rules=files.file("extraction_rules") if files.has("extraction_rules") else None,
         corners=corners,
         site=floorplan.text("site"),
-        dbu_per_micron=int(floorplan.number("dbu_per_micron")),
+        dbu_per_micron=int(floorplan.number("dbu_per_micron", 1.0)),
         macro_halo=(float(halo[0]), float(halo[1])),
         port_layer_horizontal=floorplan.text("port_layer_horizontal"),
         port_layer_vertical=floorplan.text("port_layer_vertical"),
@@ -159,14 +162,14 @@ def _cell(table: TomlTable, tie: bool = False) -> BufferCell:
 
 
 def _sram(table: TomlTable) -> SramRules:
-    lengths = ["pin_width", "track_pitch", "track_offset", "width_step", "height_step", "power_width"]
-    lengths += ["power_pitch"]
+    lengths = ("pin_width", "track_pitch", "width_step", "height_step", "power_width", "power_pitch")
     scales = ("area_scale", "delay_scale", "energy_scale", "leakage_scale")
     rules = SramRules(
         pin_layer=table.text("pin_layer"),
         power_layer=table.text("power_layer"),
         blocked_layers=table.texts("blocked_layers", 1),
-        **{name: table.number(f"{name}_um") for name in lengths},
+        track_offset=table.number("track_offset_um"),
+        **{name: table.number(f"{name}_um", LEAST_LENGTH) for name in lengths},
         **{name: table.number(name) for name in scales},
     )
     table.end()

@@ -10,6 +10,9 @@ from typing import Any
 
 from eda_adapters.technology import PdkError
 
+LARGEST = 1e12
+"""No length, resistance, capacitance or scale is as large, in any unit used."""
+
 
 class TomlTable:
     """A TOML table that names, in its errors, the key that is missing, unknown or of the wrong kind."""
@@ -21,8 +24,8 @@ class TomlTable:
         """The error about a key, with the file and the tables that it is in."""
         return PdkError(f"{self.path}: key {self._prefix}{key} {message}")
 
-    def get(self, key: str, kind: type, expected: str) -> Any:
-        """Take a value of a kind."""
+    def get(self, key: str, kind: type | tuple[type, ...], expected: str) -> Any:
+        """Take a value of a kind; a truth value is no number."""
         if key not in self._left:
             raise self.error(key, f"is missing: expected {expected}")
         value = self._left.pop(key)
@@ -35,13 +38,11 @@ class TomlTable:
         return self.get(key, str, "a text")
 
     def number(self, key: str, least: float = 0.0) -> float:
-        """A finite number of at least ``least``."""
-        if isinstance(self._left.get(key), int):
-            self._left[key] = float(self._left[key])
-        value = self.get(key, float, "a number")
-        if not least <= value < float("inf"):
-            raise self.error(key, f"is {value}: expected a finite number of at least {least:g}")
-        return value
+        """A number of at least ``least`` and below LARGEST."""
+        value = self.get(key, (int, float), "a number")
+        if not least <= value < LARGEST:
+            raise self.error(key, f"is {str(value)[:40]}: expected a number of at least {least:g}, below {LARGEST:g}")
+        return float(value)
 
     def texts(self, key: str, least: int = 0) -> tuple[str, ...]:
         """A list of at least ``least`` texts; empty where it is absent and may be."""
