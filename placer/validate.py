@@ -39,21 +39,34 @@ def validate_cost(folder: Path) -> tuple[CostCheck, ...]:
     """
     checks = []
     for costs in sorted(folder.glob("*/costs.json")):
-        design = costs.parent
+        design, references = costs.parent, _references(costs)
         netlist, _ = load_design(design / "netlist.pb.txt.gz", design / "initial.plc")
         model = CostModel(netlist)
-        for name, reference in json.loads(costs.read_text())["cases"].items():
+        for name, (wirelength, density, congestion, proxy) in references.items():
             cost = model.evaluate(read_plc(design / f"{name}.plc", netlist))
             checks.append(
                 CostCheck(
                     design.name,
                     name,
-                    cost.wirelength - reference["wirelength"],
-                    cost.density - reference["density"],
-                    cost.congestion - reference["congestion"],
-                    cost.total() - reference["proxy_1_half_half"],
+                    cost.wirelength - wirelength,
+                    cost.density - density,
+                    cost.congestion - congestion,
+                    cost.total() - proxy,
                 )
             )
     if not checks:
         raise InputError(f"{folder}: expected folders with a netlist.pb.txt.gz and a costs.json each, found none")
     return tuple(checks)
+
+
+def _references(path: Path) -> dict[str, list[float]]:
+    """Placement to its wirelength, density, congestion and proxy cost, in a file of reference values."""
+    parts = ("wirelength", "density", "congestion", "proxy_1_half_half")
+    try:
+        cases = json.loads(path.read_text())["cases"]
+        return {name: [float(values[part]) for part in parts] for name, values in cases.items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{path}: not a file of reference costs ({type(error).__name__}: {error}); expected a JSON object"
+            f' {{"cases": {{PLACEMENT: {{{", ".join(parts)}}}}}}}'
+        ) from error

@@ -12,6 +12,7 @@ import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from scipy.stats import kendalltau
@@ -65,16 +66,22 @@ def pair(design: str, placement: str, estimated: Mapping[str, float], routed: Ma
 
 
 def read_pairs(path: Path) -> list[Pair]:
-    """The pairs in a results file, its key ``pairs``; InputError if there are none."""
+    """The pairs in a results file, its key ``pairs``; InputError if there are none, or their figures make no sense."""
     remedy = f"set OPENROAD_EXE and run {COMMAND}"
     try:
-        return [Pair(**entry) for entry in json.loads(path.read_text())["pairs"]]
+        pairs = [Pair(**entry) for entry in json.loads(path.read_text()).get("pairs", [])]
+        for one in pairs:
+            for side, figure in product((one.estimated, one.routed), ESTIMATED):
+                value = side.get(figure, math.nan)
+                if not math.isfinite(value) or (value <= 0 and figure != SLACK):
+                    raise ValueError(f"{figure} of {one.design}, {one.placement} is {value}")
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); {remedy}") from error
-    except KeyError as error:
-        raise InputError(f"{path}: holds no comparison with OpenROAD yet; {remedy}") from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: not a file of results ({error}); {remedy}") from error
+    if not pairs:
+        raise InputError(f"{path}: holds no comparison with OpenROAD yet; {remedy}")
+    return pairs
 
 
 def calibrate(pairs: Iterable[Pair]) -> dict[str, float]:

@@ -50,7 +50,11 @@ def test_pairs_are_read_back(tmp_path: Path) -> None:
     path = tmp_path / "flow.json"
     path.write_text(json.dumps({"figures": [], "pairs": [asdict(found)]}))
     assert read_pairs(path) == [found]
-    for text in ("{", "[]", '{"pairs": [{"design": 1}]}', '{"figures": []}'):
+    no_length, no_power = asdict(found), asdict(found)
+    no_length["routed"] = dict(found.routed, wirelength=0.0)
+    no_power["estimated"] = dict(found.estimated, power=float("nan"))
+    absurd = (json.dumps({"pairs": [one]}) for one in (no_length, no_power, asdict(found) | {"estimated": {}}))
+    for text in ("{", "[]", '{"pairs": [{"design": 1}]}', '{"figures": []}', '{"pairs": []}', *absurd):
         path.write_text(text)
         with pytest.raises(InputError, match=r"set OPENROAD_EXE and run python -m benchmarks\.flow"):
             read_pairs(path)
