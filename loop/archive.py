@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from loop.errors import LoopError
+
 Status = Literal["kept", "rolled back", "failed"]
 
 SCHEMA = """
@@ -93,17 +95,23 @@ class Generation:
 
 
 class Archive:
-    """The generations of one run, oldest first."""
+    """The generations of one run, oldest first; LoopError for a file that is no archive or cannot be written."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.connection = sqlite3.connect(path)
-        self.connection.execute("PRAGMA synchronous = FULL")
-        self.connection.executescript(SCHEMA)
-        kept = {name for _, name, *_ in self.connection.execute("PRAGMA table_info(curve)")}
-        for column in CurvePoint._fields:
-            if column not in kept:  # an archive of an older version
-                self.connection.execute(f"ALTER TABLE curve ADD COLUMN {column} REAL")
+        try:
+            self.connection = sqlite3.connect(path)
+            self.connection.execute("PRAGMA synchronous = FULL")
+            self.connection.executescript(SCHEMA)
+            kept = {name for _, name, *_ in self.connection.execute("PRAGMA table_info(curve)")}
+            for column in CurvePoint._fields:
+                if column not in kept:  # an archive of an older version
+                    self.connection.execute(f"ALTER TABLE curve ADD COLUMN {column} REAL")
+        except sqlite3.DatabaseError as error:
+            raise LoopError(
+                f"{path}: cannot be used ({error}); if it is damaged, move it away and run `chiploop loop --run"
+                f" {path.parent} --resume`: an archive is made anew from the stages that are done"
+            ) from error
 
     def close(self) -> None:
         """Close the file."""

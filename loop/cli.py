@@ -6,6 +6,7 @@ Heavy modules are imported by the command that needs them, so that help and cach
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -32,8 +33,19 @@ rtl_app = typer.Typer(no_args_is_help=True, help="The accelerator's Verilog.")
 app.add_typer(validate_app, name="validate")
 app.add_typer(pdk_app, name="pdk")
 app.add_typer(rtl_app, name="rtl")
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
-console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+console = Console(highlight=False, markup=False)
+
+
+def _finite(value: float | None) -> float | None:
+    """Refuse what no range refuses: not a number, and infinity."""
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is not a finite number")
+    return value
+
+
+Halo = Annotated[float, typer.Option(callback=_finite, min=0.0, help="um kept free on each side of each hard macro")]
+Seed = Annotated[int, typer.Option(min=0, help="of everything random")]
 
 
 @app.command()
@@ -41,10 +53,10 @@ def loop(
     run: Annotated[Path, typer.Option(help="run folder")] = Path("runs/default"),
     generations: Annotated[int, typer.Option(min=1, help="how many turns, the first included")] = 3,
     spec: Annotated[
-        Path | None, typer.Option(help="TOML file of the first accelerator [default: the 4 x 4 design]")
+        Path | None, typer.Option(help="TOML file of the first accelerator, or a name [default: the 4 x 4 design]")
     ] = None,
     pdk: Annotated[str, typer.Option(help="name of a PDK, or path of its TOML file")] = "nangate45",
-    seed: Annotated[int, typer.Option(help="seed of everything random")] = 0,
+    seed: Seed = 0,
     tool: Annotated[str, typer.Option(help="what implements placements: embedded or openroad")] = "embedded",
     resume: Annotated[bool, typer.Option("--resume", help="go on with a run folder that exists")] = False,
 ) -> None:
@@ -57,9 +69,9 @@ def loop(
     from loop.progress import LoopProgress
     from rtl import AcceleratorSpec
 
-    first = AcceleratorSpec.from_toml(spec) if spec else AcceleratorSpec()
+    first = _spec(spec) if spec else AcceleratorSpec()
+    config = LoopConfig(spec=first, pdk=pdk, seed=seed, openroad=_openroad(tool, pdk))
     with LoopProgress(console) as progress:
-        config = LoopConfig(spec=first, pdk=pdk, seed=seed, openroad=_openroad(tool))
         run_loop(run, config, generations, resume, progress)
     ppa(run)
 
@@ -80,15 +92,15 @@ def ppa(run: Annotated[Path, typer.Argument(help="run folder")] = Path("runs/def
 def place(
     netlist: Annotated[Path, typer.Argument(help="netlist: .pb.txt (Circuit Training), .def or .aux (Bookshelf)")],
     method: Annotated[str, typer.Option(help="auto, analytical, sa, rl, force, greedy or random")] = "auto",
-    time: Annotated[float, typer.Option(min=0.0, help="budget in seconds")] = 60.0,
+    time: Annotated[float, typer.Option(callback=_finite, min=0.0, help="budget in seconds")] = 60.0,
     moves: Annotated[
         int | None,
         typer.Option(min=1, help="budget in moves per core, of rl in policy updates; reproducible bit for bit"),
     ] = None,
     plc: Annotated[Path | None, typer.Option(help="canvas and fixed nodes [default: initial.plc beside it]")] = None,
     lef: Annotated[list[Path] | None, typer.Option(help="technology and cells of a .def; may be repeated")] = None,
-    halo: Annotated[float, typer.Option(min=0.0, help="um kept free on each side of each hard macro")] = 0.0,
-    seed: Annotated[int, typer.Option(help="of everything random")] = 0,
+    halo: Halo = 0.0,
+    seed: Seed = 0,
     policy: Annotated[
         Path | None, typer.Option(help="rl: start from this policy; with --time 0 place by it as it is")
     ] = None,
@@ -122,14 +134,16 @@ def place(
 def train(
     netlist: Annotated[Path, typer.Argument(help="netlist: .pb.txt (Circuit Training), .def or .aux (Bookshelf)")],
     updates: Annotated[int | None, typer.Option(min=1, help="budget in policy updates [default: 200]")] = None,
-    time: Annotated[float | None, typer.Option(min=0.0, help="budget in seconds, instead or too")] = None,
+    time: Annotated[
+        float | None, typer.Option(callback=_finite, min=0.0, help="budget in seconds, instead or too")
+    ] = None,
     policy: Annotated[Path | None, typer.Option(help="start from this policy [default: a new one]")] = None,
     workers: Annotated[int, typer.Option(min=0, help="Ray actors that play the episodes; 0: this process")] = 0,
     cluster: Annotated[str | None, typer.Option(help="address of a Ray cluster [default: this machine]")] = None,
     plc: Annotated[Path | None, typer.Option(help="canvas and fixed nodes [default: initial.plc beside it]")] = None,
     lef: Annotated[list[Path] | None, typer.Option(help="technology and cells of a .def; may be repeated")] = None,
-    halo: Annotated[float, typer.Option(min=0.0, help="um kept free on each side of each hard macro")] = 0.0,
-    seed: Annotated[int, typer.Option(help="of everything random")] = 0,
+    halo: Halo = 0.0,
+    seed: Seed = 0,
     resume: Annotated[bool, typer.Option("--resume", help="go on from the folder's last checkpoint")] = False,
     out: Annotated[Path, typer.Option(help="folder for policy, curve, checkpoints and TensorBoard log")] = Path(
         "runs/train"
@@ -157,8 +171,8 @@ def pretrain(
     netlists: Annotated[list[Path], typer.Argument(help="netlists as of chiploop train, initial.plc beside each")],
     updates: Annotated[int, typer.Option(min=1, help="budget in policy updates, over all netlists")] = 1000,
     policy: Annotated[Path | None, typer.Option(help="start from this policy [default: a new one]")] = None,
-    halo: Annotated[float, typer.Option(min=0.0, help="um kept free on each side of each hard macro")] = 0.0,
-    seed: Annotated[int, typer.Option(help="of everything random")] = 0,
+    halo: Halo = 0.0,
+    seed: Seed = 0,
     out: Annotated[Path, typer.Option(help="folder for policy and curve")] = Path("runs/pretrain"),
 ) -> None:
     """Train one placement policy on many netlists, to start from on others (chiploop train --policy).
@@ -177,7 +191,7 @@ def sim(
     simulator: Annotated[
         str | None, typer.Option(help="icarus or verilator [default: icarus, where it is not too slow]")
     ] = None,
-    seed: Annotated[int, typer.Option(help="of all stimuli")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="of all stimuli")] = 1,
     test: Annotated[
         str | None, typer.Option(help="this test alone, as random_products or vector.random_passes [default: all]")
     ] = None,
@@ -240,9 +254,13 @@ def perf(
     ] = "placer_step",
     design: Annotated[str, typer.Option(help="TOML file of a spec, or the name of one that comes along")] = "base",
     batch: Annotated[int, typer.Option(min=1, help="batch size")] = 1,
-    clock_mhz: Annotated[float | None, typer.Option(help="clock frequency [default: what the spec aims at]")] = None,
-    power_mw: Annotated[float | None, typer.Option(help="power at that clock, for energy figures")] = None,
-    area_mm2: Annotated[float | None, typer.Option(help="die area, for TOPS/mm2")] = None,
+    clock_mhz: Annotated[
+        float | None, typer.Option(callback=_finite, help="clock frequency [default: what the spec aims at]")
+    ] = None,
+    power_mw: Annotated[
+        float | None, typer.Option(callback=_finite, help="power at that clock, for energy figures")
+    ] = None,
+    area_mm2: Annotated[float | None, typer.Option(callback=_finite, help="die area, for TOPS/mm2")] = None,
     flow: Annotated[
         Path | None, typer.Option(help="folder of a flow of this design: energy from the activity of sampled tiles")
     ] = None,
@@ -275,7 +293,7 @@ def flow(
     design: Annotated[str, typer.Argument(help="TOML file of a spec, or the name of one that comes along")] = "default",
     pdk: Annotated[str, typer.Option(help="name of a PDK, or path of its TOML file")] = "nangate45",
     seeds: Annotated[int, typer.Option(min=1, help="implementations, for the spread of each figure")] = 3,
-    time: Annotated[float, typer.Option(min=0.0, help="seconds of annealing for the macros")] = 20.0,
+    time: Annotated[float, typer.Option(callback=_finite, min=0.0, help="seconds of annealing for the macros")] = 20.0,
     tool: Annotated[str, typer.Option(help="what implements the placement: embedded or openroad")] = "embedded",
     stop_at: Annotated[str, typer.Option(help="openroad: last stage, floorplan to finish")] = "finish",
     detailed_route: Annotated[bool, typer.Option("--detailed-route", help="openroad: route in detail")] = False,
@@ -293,7 +311,9 @@ def flow(
     if macro_placer not in ("ours", "openroad"):
         raise LoopError(f"--macro-placer {macro_placer}: expected ours or openroad")
     own = macro_placer == "openroad"
-    settings = _openroad(tool, stop_at=stop_at, detailed_route=detailed_route, openroad_macros=own, threads=threads)
+    settings = _openroad(
+        tool, pdk, stop_at=stop_at, detailed_route=detailed_route, openroad_macros=own, threads=threads
+    )
     folder = out or Path("runs") / f"flow-{Path(design).stem}"
     with LoopProgress(console) as progress:
         table = run_flow(folder, _spec(design), pdk, seeds, time, settings, progress)
@@ -342,30 +362,33 @@ def pdk_check(name: Annotated[str, typer.Argument(help="name of a PDK, or path o
         )
 
 
-def _openroad(tool: str, **settings: Any) -> OpenroadSettings | None:
-    """What ``--tool`` and the options for OpenROAD mean; they are looked at before any work is done."""
+def _openroad(tool: str, pdk: str, **settings: Any) -> OpenroadSettings | None:
+    """What ``--tool`` and the options for OpenROAD mean; they and the technology are looked at before any work."""
+    from eda_adapters.pdk import read_pdk
     from loop.config import OpenroadSettings
 
+    if tool not in ("embedded", "openroad"):
+        raise LoopError(f"--tool {tool}: expected embedded or openroad")
+    technology = read_pdk(pdk)
+    chosen = OpenroadSettings(**settings)
     if tool == "openroad":
         from eda_adapters.openroad.options import FlowOptions
         from eda_adapters.openroad.program import ask_openroad
+        from eda_adapters.openroad.scripts import check_technology
 
-        chosen = OpenroadSettings(**settings)
         FlowOptions(stop_at=chosen.stop_at)
+        check_technology(technology)
         ask_openroad()
         return chosen
-    if tool != "embedded":
-        raise LoopError(f"--tool {tool}: expected embedded or openroad")
-    if settings and OpenroadSettings(**settings) != OpenroadSettings():
+    if chosen != OpenroadSettings():
         raise LoopError("--stop-at, --detailed-route, --macro-placer and --threads are for --tool openroad")
     return None
 
 
-def _spec(design: str) -> AcceleratorSpec:
-    from rtl import AcceleratorSpec
+def _spec(design: str | Path) -> AcceleratorSpec:
+    from rtl import load_spec
 
-    shipped = Path(__file__).resolve().parents[1] / "rtl" / "designs" / f"{design}.toml"
-    return AcceleratorSpec.from_toml(shipped if shipped.exists() else Path(design))
+    return load_spec(design)
 
 
 def main() -> None:
@@ -379,7 +402,8 @@ def main() -> None:
         code = exit_code(error)
         if code is None:
             raise
-        errors.print(f"[bold red]error:[/bold red] {describe(error)}", markup=True)
+        errors.print("error:", style="bold red", end=" ")
+        errors.print(describe(error))
         sys.exit(code)
 
 

@@ -75,13 +75,13 @@ def pin(config: LoopConfig, path: Path) -> None:
     Raises:
         LoopError: the run folder belongs to another configuration.
     """
-    from loop.store import write_atomically
+    from loop.store import read_record, write_atomically
 
     text = json.dumps(config.to_json(), indent=1, sort_keys=True)
     if not path.exists():
         write_atomically(path, text)
         return
-    old = json.loads(path.read_text())
+    old = read_record(path)
     changed = [key for key, value in config.to_json().items() if old.get(key) != value]
     if changed:
         key = changed[0]

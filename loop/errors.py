@@ -7,6 +7,14 @@ import errno
 USER_ERROR = 2
 TOOL_ERROR = 3
 
+_REMEDIES = {
+    errno.EEXIST: "name another folder",
+    errno.ENOTDIR: "name another folder",
+    errno.EISDIR: "name a file",
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "change its permissions, or name another place"),
+}
+"""What a user does about an error of the operating system, where its text does not say so."""
+
 
 class LoopError(ValueError):
     """The user's request cannot be carried out; the message says why and what to do."""
@@ -30,5 +38,6 @@ def describe(error: BaseException) -> str:
         where = f" while writing {error.filename}" if error.filename else ""
         return f"the disk is full{where}; free some space and run again with --resume, nothing is lost"
     if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {error.strerror}"
+        remedy = f"; {_REMEDIES[error.errno]}" if error.errno in _REMEDIES else ""
+        return f"{error.filename}: {error.strerror}{remedy}"
     return str(error)

@@ -37,6 +37,7 @@ def place_flat_design(path: Path, out: Path, seed: int = 0) -> dict[str, Any]:
         raise InputError(f"{path}: expected a Bookshelf design (.aux); other formats are placed without --flat")
     shelf = read_bookshelf(path)
     rows = rows_of(shelf.rows, shelf.origin)
+    out.mkdir(parents=True, exist_ok=True)  # before any work, which would be lost
     began = time.monotonic()
     found = place_flat(shelf.netlist, shelf.placement, rows, seed)
     seconds = time.monotonic() - began
@@ -51,7 +52,6 @@ def place_flat_design(path: Path, out: Path, seed: int = 0) -> dict[str, Any]:
         "hpwl_um": found.lengths["detailed"],
         "hpwl_um_after": found.lengths,
     }
-    out.mkdir(parents=True, exist_ok=True)
     write_bookshelf(out / path.name.removesuffix(".gz"), replace(shelf, placement=found.placement))
     write_atomically(out / "result.json", json.dumps(result, indent=1))
     title = f"flat: wirelength {found.lengths['detailed']:.4g} um"

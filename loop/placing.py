@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -20,7 +21,7 @@ from loop.training import read_policy
 from placer.cost import CostModel, ProxyCost
 from placer.legality import violations
 from placer.load import LoadedDesign, load_any
-from placer.netlist import Netlist, Placement
+from placer.netlist import InputError, Netlist, NodeKind, Placement
 from placer.picture import draw_map, draw_placement
 
 if TYPE_CHECKING:
@@ -50,9 +51,13 @@ class Effort:
 
 
 def load_netlist(path: Path, plc: Path | None, lef: Sequence[Path], seed: int) -> LoadedDesign:
-    """Read a netlist; arguments as of ``place_netlist``."""
+    """Read a netlist with something to place; arguments and errors as of ``place_netlist``."""
     beside = path.parent / "initial.plc"
-    return load_any(path, plc or (beside if beside.exists() else None), lef, seed)
+    design = load_any(path, plc or (beside if beside.exists() else None), lef, seed)
+    netlist = design.netlist
+    if not (np.isin(netlist.node_kind, (NodeKind.HARD, NodeKind.SOFT)) & ~netlist.node_fixed).any():
+        raise InputError(f"{path}: there is nothing to place: expected a netlist with macros that are not fixed")
+    return design
 
 
 def place_netlist(
@@ -85,6 +90,7 @@ def place_netlist(
         raise LoopError("--policy is for --method rl")
     design = load_netlist(netlist_path, plc, lef, effort.seed)
     netlist, initial = design.netlist, design.placement
+    out.mkdir(parents=True, exist_ok=True)  # before any work, which would be lost
     began = time.monotonic()
     with Live(console=console, refresh_per_second=4, transient=True) as live:
         placement, details = _place(netlist, initial, method, effort, out, live)
@@ -105,7 +111,6 @@ def place_netlist(
         "initial_proxy": model.evaluate(initial).total(),
         **details,
     }
-    out.mkdir(parents=True, exist_ok=True)
     design.write(out, placement)
     write_atomically(out / "result.json", json.dumps(result, indent=1))
     maps = model.maps(placement)

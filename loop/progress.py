@@ -8,6 +8,7 @@ from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 
 class Listener(Protocol):
@@ -33,9 +34,9 @@ class LoopProgress:
         self._console = console
         self._bar = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
             TimeElapsedColumn(),
             console=console,
             transient=True,
@@ -75,4 +76,4 @@ class LoopProgress:
 
     def verdict(self, generation: int, text: str) -> None:
         """A generation has been judged."""
-        self._console.print(f"[bold]gen {generation}[/bold]  {text}", soft_wrap=True)
+        self._console.print(Text.assemble((f"gen {generation}", "bold"), f"  {text}"), soft_wrap=True)

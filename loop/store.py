@@ -67,11 +67,11 @@ class Store:
         self.index: dict[str, Path] = {}
         for path in sorted(self.root.glob("gen-*/*/stage.json")):
             if not path.parent.name.endswith((".partial", ".failed")):
-                self.index[json.loads(path.read_text())["key"]] = path.parent
+                self.index[read_record(path)["key"]] = path.parent
 
     def done(self, folder: Path) -> Stage:
         """A finished stage, by its folder."""
-        record = json.loads((folder / "stage.json").read_text())
+        record = read_record(folder / "stage.json")
         return Stage(folder, record["key"], record["result"], cached=True)
 
     def run(
@@ -113,6 +113,17 @@ class Store:
         partial.rename(target)
         self.index[key] = target
         return Stage(target, key, json.loads(json.dumps(result)), cached=False)
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """A JSON object that a run wrote for itself; LoopError if something has damaged it since."""
+    try:
+        found = json.loads(path.read_text())
+        if not isinstance(found, dict):
+            raise ValueError("not an object")
+    except ValueError as error:
+        raise LoopError(f"{path}: damaged ({error}); remove it and run again") from error
+    return found
 
 
 def write_atomically(path: Path, data: str | bytes) -> None:

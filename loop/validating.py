@@ -13,7 +13,7 @@ from rich.table import Column, Table
 from loop.errors import LoopError
 
 validate_app = typer.Typer(no_args_is_help=True, help="Compare a model with what it models, and print the error.")
-console = Console(highlight=False)
+console = Console(highlight=False, markup=False)
 
 
 @validate_app.command("cost")

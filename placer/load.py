@@ -58,7 +58,7 @@ def load_any(
         return _ready(netlist, placement, lambda folder, placed: (), seed)
     if name.endswith(".def"):
         if not lef:
-            raise InputError(f"{path}: expected the LEF files of its cells and macros; give them beside it")
+            raise InputError(f"{path}: expected the LEF files of its cells and macros, too; give each with --lef")
         design = read_def(path)
         flat, placement = to_netlist(design, read_lef(*lef))
 

@@ -1,7 +1,7 @@
 """What is the accelerator? Its spec, its Verilog-2005 sources, and elaboration of the one into the other."""
 
 from rtl.elaborate import Design, elaborate, parameters
-from rtl.spec import AcceleratorSpec, SpecError
+from rtl.spec import AcceleratorSpec, SpecError, load_spec
 from rtl.sram import SramShape, sram_blackbox, sram_model
 from rtl.syntax import RtlError
 
@@ -12,6 +12,7 @@ __all__ = [
     "SpecError",
     "SramShape",
     "elaborate",
+    "load_spec",
     "parameters",
     "sram_blackbox",
     "sram_model",

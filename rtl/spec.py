@@ -20,6 +20,8 @@ DMA_WORDS = (8, 16, 32, 64, 128, 256)
 CHOICES = {"dataflow": DATAFLOWS, "operands": tuple(OPERAND_BITS), "edge": EDGES}
 OPTIONS = ("vector", "transpose")
 TABLE = "accelerator"
+DESIGNS = Path(__file__).with_name("designs")
+"""The specs that come along."""
 
 
 class SpecError(ValueError):
@@ -220,7 +222,7 @@ class AcceleratorSpec:
             raise SpecError(
                 f"{path}: cannot read the spec: {reason}; rtl/designs/default.toml is an example"
             ) from error
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise SpecError(f"{path}: not TOML: {error}; rtl/designs/default.toml is an example") from error
         known = [field.name for field in fields(cls)]
         table = data.get(TABLE)
@@ -233,6 +235,20 @@ class AcceleratorSpec:
             return cls(**table)
         except SpecError as error:
             raise SpecError(f"{path}: {error}") from error
+
+
+def load_spec(design: str | Path) -> AcceleratorSpec:
+    """The spec of a design: the name of one that comes along, or the path of a TOML file.
+
+    Raises:
+        SpecError: there is no such design or file, or what ``AcceleratorSpec.from_toml`` raises.
+    """
+    shipped = DESIGNS / f"{design}.toml"
+    path = shipped if shipped.is_file() else Path(design)
+    if not path.is_file():
+        known = ", ".join(sorted(path.stem for path in DESIGNS.glob("*.toml")))
+        raise SpecError(f"no design {design}: expected the path of a TOML file, or one of {known}")
+    return AcceleratorSpec.from_toml(path)
 
 
 def _list(values: tuple[int, ...]) -> str:

@@ -12,12 +12,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from eda_adapters.tool import ToolError
-from rtl import AcceleratorSpec, Design, elaborate
+from rtl import Design, elaborate, load_spec
 from sim.coverage import Bin, all_bins
 from sim.simulator import Simulator
 from sim.verification import verify
-
-DESIGNS = Path(__file__).resolve().parents[1] / "rtl" / "designs"
 
 MATRIX: tuple[tuple[str, tuple[Simulator, ...]], ...] = (
     ("tiny", ("icarus", "verilator")),
@@ -116,7 +114,7 @@ def regress(
         SpecError: a design cannot be read.
     """
     ready = elaborated or {}
-    specs = {name: _spec(name) for name, _ in matrix if name not in ready}
+    specs = {name: load_spec(name) for name, _ in matrix if name not in ready}
     designs = {name: elaborate(spec, out_dir / f"{Path(name).stem}-rtl") for name, spec in specs.items()} | dict(ready)
     wanted = list(_wanted(matrix, seeds))
     covered: dict[str, frozenset[Bin]] = {design: frozenset() for design in designs}
@@ -145,11 +143,6 @@ def _wanted(
         for simulator in simulators:
             for seed in seeds:
                 yield design, simulator, seed
-
-
-def _spec(design: str) -> AcceleratorSpec:
-    shipped = DESIGNS / f"{design}.toml"
-    return AcceleratorSpec.from_toml(shipped if shipped.exists() else Path(design))
 
 
 def _run(

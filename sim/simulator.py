@@ -65,6 +65,12 @@ class Simulation:
         }
 
 
+class UnknownSimulatorError(ValueError):
+    """Not the name of a simulator; the message has those that there are."""
+
+    exit_code = 2
+
+
 def build(design: Design, out_dir: Path, simulator: Simulator, trace: Trace | None, timeout_s: float) -> Simulation:
     """Compile a design for a simulator into ``out_dir``/``simulator``.
 
@@ -76,6 +82,7 @@ def build(design: Design, out_dir: Path, simulator: Simulator, trace: Trace | No
         timeout_s: limit of the build in seconds.
 
     Raises:
+        UnknownSimulatorError: there is no such simulator.
         ToolError: the simulator or its compiler is missing, refuses the design, or runs past the limit.
     """
     folder = out_dir / simulator
@@ -84,7 +91,7 @@ def build(design: Design, out_dir: Path, simulator: Simulator, trace: Trace | No
         return _icarus(design, folder, trace, timeout_s)
     if simulator == "verilator":
         return _verilator(design, folder, trace, timeout_s)
-    raise ToolError(f"there is no simulator {simulator!r}: choose one of {', '.join(SIMULATORS)}")
+    raise UnknownSimulatorError(f"there is no simulator {simulator!r}: choose one of {', '.join(SIMULATORS)}")
 
 
 def verilator_environment() -> dict[str, str]:

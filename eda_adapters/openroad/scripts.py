@@ -43,14 +43,21 @@ class Flow:
 
 
 def check_program(flow: Flow) -> None:
-    """Raise ToolError if the program lacks a command that the flow cannot do without, PdkError if the PDK does."""
+    """Raise ToolError if the program lacks a command that the flow needs, PdkError if the technology lacks rules."""
     needed = [*NEEDED.split(), *([_macro_placer(flow.program)] if flow.options.openroad_macros else [])]
     for command in needed:
         if not flow.program.has(command):
             raise ToolError(f"{flow.program.name}: has no command {command}; build or install a later version")
-    if flow.pdk.routing is None:
-        source = flow.pdk.source
-        raise PdkError(f"{source}: key routing is missing: OpenROAD must know which layers it may route on")
+    check_technology(flow.pdk)
+
+
+def check_technology(pdk: Pdk) -> None:
+    """Raise PdkError if the technology does not say where OpenROAD may route."""
+    if pdk.routing is None:
+        raise PdkError(
+            f"{pdk.source}: key routing is missing: add a table [routing] with the layers that wires may be on"
+            ' (lowest = "metal2", highest = "metal10"), or use --tool embedded'
+        )
 
 
 def inputs(flow: Flow, before: str | None) -> list[Path]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from loop.archive import Archive, CurvePoint, Generation, Metric
+from loop.errors import LoopError
 
 
 def generation(number: int = 0, **changes: object) -> Generation:
@@ -31,6 +32,14 @@ def test_what_is_added_is_read_back(tmp_path: Path) -> None:
     assert second.status == "rolled back"
     assert first.mean("finish__power__total") == pytest.approx(0.2)
     assert archive.best() == generation(0)
+
+
+def test_what_is_no_archive_says_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "a.sqlite"
+    path.write_text("hello" * 100)
+    for wrong in (path, tmp_path):
+        with pytest.raises(LoopError, match="move it away and run"):
+            Archive(wrong)
 
 
 def test_a_generation_is_added_whole_or_not_at_all(tmp_path: Path) -> None:

@@ -9,8 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from loop.cli import app
 from loop.errors import LoopError, describe, exit_code
+from placer.netlist import InputError
+from placer.validate import validate_cost
+from tests.loop.test_placing import NETLIST
 
 
 def chiploop(*args: str, path: str | None = None, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -62,6 +67,49 @@ def test_an_unknown_method_and_a_missing_or_broken_netlist(tmp_path: Path) -> No
     netlist.write_text('node {\n  name: "a"\n  inp')
     one_line(chiploop("place", str(netlist), "--method", "random"), 2, f"{netlist}:")
     one_line(chiploop("place", str(netlist), "--method", "magic"), 2, "magic", "random, greedy")
+    netlist.write_text("")
+    one_line(chiploop("place", str(netlist), "--method", "random"), 2, f"{netlist}: there is nothing to place")
+
+
+def test_an_unknown_design_simulator_and_technology_are_found_before_any_work(tmp_path: Path) -> None:
+    out = ["--out", str(tmp_path / "out")]
+    one_line(chiploop("sim", "tinny", *out), 2, "no design tinny: expected the path of a TOML file, or one of 8x8")
+    one_line(chiploop("flow", "tiny", "--pdk", "gf180", *out), 2, "no PDK gf180")
+    assert not (tmp_path / "out").exists()
+    one_line(chiploop("sim", "tiny", "--simulator", "vcs", *out), 2, "no simulator 'vcs': choose one of icarus")
+
+
+def test_what_stands_in_brackets_is_shown(tmp_path: Path) -> None:
+    spec = tmp_path / "[bold]empty.toml"
+    spec.touch()
+    one_line(chiploop("sim", str(spec)), 2, str(spec), "expected one table [accelerator]")
+
+
+def test_a_folder_that_cannot_be_made_is_found_before_the_work(tmp_path: Path) -> None:
+    netlist, file = tmp_path / "n.pb.txt", tmp_path / "file"
+    netlist.write_text(NETLIST)
+    file.touch()
+    argv = ["place", str(netlist), "--method", "sa", "--time", "1000", "--out", str(file)]
+    one_line(chiploop(*argv), 2, f"{file}: File exists; name another folder")
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["place", "n.pb.txt", "--halo", "nan"],
+        ["place", "n.pb.txt", "--time", "inf"],
+        ["place", "n.pb.txt", "--seed", "-1"],
+        ["flow", "--time", "nan"],
+        ["perf", "--clock-mhz", "nan"],
+        ["perf", "--area-mm2", "inf"],
+        ["sim", "--seed", "-1"],
+        ["train", "n.pb.txt", "--time", "nan"],
+    ],
+)
+def test_a_number_that_is_none_is_refused(argv: list[str]) -> None:
+    shown = CliRunner().invoke(app, argv)
+    assert shown.exit_code == 2
+    assert f"Invalid value for '{argv[-2]}'" in shown.stderr
 
 
 @pytest.mark.eda
@@ -80,6 +128,15 @@ def test_openroad_is_asked_for_before_any_work(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def test_reference_costs_that_are_none(tmp_path: Path) -> None:
+    costs = tmp_path / "design" / "costs.json"
+    costs.parent.mkdir()
+    for text in ("{", "[]", '{"cases": {"initial": {"wirelength": 1}}}'):
+        costs.write_text(text)
+        with pytest.raises(InputError, match=r"costs\.json: not a file of reference costs"):
+            validate_cost(tmp_path)
+
+
 def test_a_report_without_a_run(tmp_path: Path) -> None:
     one_line(chiploop("ppa", str(tmp_path)), 2, "chiploop loop --run")
 
@@ -92,5 +149,7 @@ def test_exit_codes_and_lines_of_expected_errors() -> None:
     missing = FileNotFoundError(errno.ENOENT, "No such file or directory", "a.toml")
     assert exit_code(missing) == 2
     assert describe(missing) == "a.toml: No such file or directory"
+    denied = PermissionError(errno.EACCES, "Permission denied", "runs")
+    assert describe(denied) == "runs: Permission denied; change its permissions, or name another place"
     assert exit_code(LoopError("x")) == 2
     assert exit_code(KeyError("a defect of ours")) is None

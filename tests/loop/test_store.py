@@ -25,6 +25,19 @@ def _work(log: list[str], text: str = "result") -> Any:
     return work
 
 
+def test_a_damaged_record_is_named(tmp_path: Path) -> None:
+    stage = Store(tmp_path).run(0, "synth", {"a": 1}, (), _work([]))
+    record = stage.folder / "stage.json"
+    for text in ("{", "[]"):
+        record.write_text(text)
+        with pytest.raises(LoopError, match=r"stage\.json: damaged \(.*\); remove it and run again"):
+            Store(tmp_path)
+    record.unlink()
+    log: list[str] = []
+    assert not Store(tmp_path).run(0, "synth", {"a": 1}, (), _work(log)).cached
+    assert log
+
+
 def test_a_stage_runs_once_for_equal_inputs(tmp_path: Path) -> None:
     log: list[str] = []
     first = Store(tmp_path).run(0, "synth", {"a": 1}, (), _work(log))

@@ -8,9 +8,10 @@ import pytest
 
 from eda_adapters.tool import ToolError
 from rtl import AcceleratorSpec
+from rtl.spec import DESIGNS
 from sim import regression
 from sim.coverage import Coverage, all_bins, read_bins
-from sim.regression import DESIGNS, MATRIX, regress, simulators_for
+from sim.regression import MATRIX, regress, simulators_for
 
 
 def test_the_matrix_names_what_comes_along() -> None:

@@ -9,6 +9,7 @@ from eda_adapters.tool import ToolError
 from rtl import AcceleratorSpec, elaborate
 from rtl.elaborate import SOURCES
 from sim import VerifyResult, cycles, random_products, verify
+from sim.simulator import UnknownSimulatorError
 from sim.validate import SPECS
 from sim.verification import UnknownTestError, corner_products
 
@@ -79,5 +80,5 @@ def test_a_simulator_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytes
 
 def test_a_simulator_that_does_not_exist_is_named(tmp_path: Path) -> None:
     design = elaborate(AcceleratorSpec(), tmp_path / "rtl")
-    with pytest.raises(ToolError, match="icarus, verilator"):
+    with pytest.raises(UnknownSimulatorError, match="icarus, verilator"):
         verify(design, tmp_path, simulator="modelsim")  # type: ignore[arg-type]
