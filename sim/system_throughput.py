@@ -11,10 +11,25 @@ from rtl.commands import Command, Op
 from sim.cycle_model import bus_words, cycle_breakdown
 from sim.plan import UPRIGHT, Place, Plan, Turned, commands
 from sim.system_model import Memory, program_cycles, words_asked
-from sim.tiling import OpThroughput, job_room, jobs_that_fit, orders, rank, shorter, touched, ways
+from sim.tiling import (
+    OpThroughput,
+    job_room,
+    jobs_of,
+    jobs_that_fit,
+    orders,
+    rank,
+    refuse_beyond,
+    shorter,
+    touched,
+    ways,
+)
 
 EXACTLY = 6
 """Of the plans of a product, how many of the quickest by a rough estimate are timed exactly."""
+
+
+MOST_JOBS = 1 << 21
+"""Of a product: a few GiB of memory for its commands."""
 
 
 def plans(spec: AcceleratorSpec, size: tuple[int, int, int], turned: Turned = UPRIGHT) -> Iterator[Plan]:
@@ -63,7 +78,10 @@ def best_plan(spec: AcceleratorSpec, size: tuple[int, int, int], memory: Memory,
 def _quickest(
     spec: AcceleratorSpec, size: tuple[int, int, int], memory: Memory, turned: Turned
 ) -> tuple[Plan, OpThroughput]:
-    likely = sorted(plans(spec, size, turned), key=lambda plan: _rough(spec, plan, memory))[:EXACTLY]
+    possible = list(plans(spec, size, turned))
+    refuse_beyond(MOST_JOBS, size, min(jobs_of(size, plan.job) for plan in possible))
+    possible = [plan for plan in possible if jobs_of(size, plan.job) <= MOST_JOBS]
+    likely = sorted(possible, key=lambda plan: _rough(spec, plan, memory))[:EXACTLY]
     return min(((plan, plan_cost(spec, plan, memory, turned)) for plan in likely), key=lambda found: rank(found[1]))
 
 

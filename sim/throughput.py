@@ -28,7 +28,20 @@ from rtl.vector import Reduce, Source, Steps, pass_command, set_command
 from sim.cycle_model import JOB_SETUP_CYCLES, IntArray, bus_words, cycle_breakdown
 from sim.system_model import DRAM, Memory, program_cycles
 from sim.system_throughput import system_throughput
-from sim.tiling import Beside, OpThroughput, Order, job_room, jobs_that_fit, orders, rank, shorter, touched, ways
+from sim.tiling import (
+    Beside,
+    OpThroughput,
+    Order,
+    job_room,
+    jobs_of,
+    jobs_that_fit,
+    orders,
+    rank,
+    refuse_beyond,
+    shorter,
+    touched,
+    ways,
+)
 from sim.workload import LayerOp, Workload
 
 HOST_OPS_PER_SECOND = 1e9
@@ -39,6 +52,9 @@ READ_LATENCY = 3
 
 MOST = (1 << 16) - 1
 """Rows, and columns, of a pass at most (beyond: a fault, docs/rtl.md)."""
+
+MOST_JOBS = 1 << 26
+"""Of a product: a few GiB of memory."""
 
 SPLIT_FURTHER = 12
 """Of the ways to do a product, how many of the quickest are also tried with shorter jobs."""
@@ -156,10 +172,12 @@ def op_throughput(spec: AcceleratorSpec, m: int, k: int, n: int, memory: Memory 
     size = (m, k, n)
     if spec.edge == "dma":
         return system_throughput(spec, size, memory)
+    possible = [(beside, job) for beside in ways(spec) for job in jobs_that_fit(job_room(spec, beside), spec, size)]
+    refuse_beyond(MOST_JOBS, size, min(jobs_of(size, job) for _, job in possible))
     tried = [
         job_cost(spec, size, job, order, beside)
-        for beside in ways(spec)
-        for job in jobs_that_fit(job_room(spec, beside), spec, size)
+        for beside, job in possible
+        if jobs_of(size, job) <= MOST_JOBS
         for order in orders(size, job)
     ]
     tried.sort(key=rank)

@@ -91,6 +91,20 @@ def _sizes(size: int, step: int, most: int) -> list[int]:
     return list(dict.fromkeys(found))
 
 
+def refuse_beyond(most: int, size: tuple[int, int, int], jobs: int) -> None:
+    """Raise ValueError for a product that is cut into more jobs than can be counted one by one."""
+    if jobs > most:
+        raise ValueError(
+            f"the product {' x '.join(map(str, size))} takes {jobs:.2g} jobs on this design, and at most {most:.2g} can"
+            " be counted: take smaller products, or a design with larger scratchpads"
+        )
+
+
+def jobs_of(size: tuple[int, int, int], job: tuple[int, int, int]) -> int:
+    """Jobs that a product is cut into."""
+    return math.prod(-(-whole // part) for whole, part in zip(size, job, strict=True))
+
+
 def touched(run: CycleBreakdown) -> int:
     """Words that the array reads from and writes to its scratchpads."""
     return run.act_reads + run.weight_reads + run.result_reads + run.result_writes

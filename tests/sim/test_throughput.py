@@ -163,6 +163,12 @@ def test_an_empty_workload_takes_no_time() -> None:
     assert (found.cycles, found.seconds, found.ops_per_s, found.utilisation) == (0, 0.0, 0.0, 0.0)
 
 
+@pytest.mark.parametrize("spec", [AcceleratorSpec(), AcceleratorSpec(edge="dma", tiles=2)])
+def test_a_product_of_too_many_jobs_is_refused(spec: AcceleratorSpec) -> None:
+    with pytest.raises(ValueError, match=r"999999 x 999999 x 999999 takes \S+ jobs on this design, and at most"):
+        op_throughput(spec, 999_999, 999_999, 999_999)
+
+
 def test_nonsense_is_refused() -> None:
     with pytest.raises(ValueError, match="size below 1"):
         op_throughput(SMALL, 0, 1, 1)
