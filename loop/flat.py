@@ -36,7 +36,10 @@ def place_flat_design(path: Path, out: Path, seed: int = 0) -> dict[str, Any]:
     if not path.name.removesuffix(".gz").endswith(".aux"):
         raise InputError(f"{path}: expected a Bookshelf design (.aux); other formats are placed without --flat")
     shelf = read_bookshelf(path)
-    rows = rows_of(shelf.rows, shelf.origin)
+    try:
+        rows = rows_of(shelf.rows, shelf.origin)
+    except InputError as error:
+        raise InputError(f"{path}: {error}; its .scl file gives them") from error
     out.mkdir(parents=True, exist_ok=True)  # before any work, which would be lost
     began = time.monotonic()
     found = place_flat(shelf.netlist, shelf.placement, rows, seed)

@@ -71,6 +71,7 @@ def train_policy(
     design = load_netlist(netlist_path, plc, lef, training.seed)
     parent = read_policy(training.parent) if training.parent else None
     config = TrainConfig(updates=training.updates, seconds=training.seconds, halo=training.halo)
+    out.mkdir(parents=True, exist_ok=True)  # before any work, which would be lost
     with ExitStack() as resources:
         actors = None
         if training.workers:

@@ -129,9 +129,14 @@ def _check_input(netlist: Netlist, placement: Placement, hard: IntArray, fences:
     for name in fences or {}:
         if name not in known:
             raise InputError(f"{netlist.name}: the fence of {name!r} is for no hard macro of the netlist")
+    check_fixed(netlist, placement)
+
+
+def check_fixed(netlist: Netlist, placement: Placement) -> None:
+    """Raise Infeasible where fixed hard macros overlap or leave the canvas: no movement of others repairs that."""
     stuck = replace(netlist, node_kind=np.where(netlist.node_fixed, netlist.node_kind, NodeKind.PORT))
     if broken := violations(stuck, placement):
-        raise Infeasible(f"{netlist.name}: fixed macros violate each other or the canvas: {broken[0]}")
+        raise Infeasible(f"{netlist.name}: fixed macros violate each other or the canvas: {broken[0]}; move it")
 
 
 def packing_of(

@@ -60,7 +60,11 @@ def load_any(
         if not lef:
             raise InputError(f"{path}: expected the LEF files of its cells and macros, too; give each with --lef")
         design = read_def(path)
-        flat, placement = to_netlist(design, read_lef(*lef))
+        library = read_lef(*lef)
+        try:
+            flat, placement = to_netlist(design, library)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
 
         def write_as_def(folder: Path, placed: Placement) -> tuple[Path, ...]:
             target = folder / name

@@ -15,6 +15,7 @@ from placer.analytical.macro_legalisation import legalise_macros
 from placer.analytical.nesterov import Schedule
 from placer.analytical.rows import Int64Array, Rows
 from placer.analytical.system import half_perimeter
+from placer.legalise import check_fixed
 from placer.netlist import IntArray, Netlist, NodeKind, Orientation, Placement
 
 TOGETHER, CELLS = 0.1, 0.07
@@ -44,7 +45,9 @@ def place_flat(netlist: Netlist, placement: Placement, rows: Rows, seed: int = 0
 
     Raises:
         InputError: the nodes do not fit.
+        Infeasible: fixed macros overlap, or leave the canvas.
     """
+    check_fixed(netlist, placement)
     lengths: dict[str, float] = {}
     hard = netlist.node_kind == NodeKind.HARD
     loose = bool((hard & ~netlist.node_fixed).any())

@@ -17,6 +17,8 @@ from placer.formats.bookshelf import BookshelfDesign, read_bookshelf
 from placer.formats.bookshelf_writer import write_bookshelf
 from placer.netlist import InputError, NodeKind
 
+DESIGNS = Path(__file__).parents[1] / "designs" / "small"
+
 
 def test_a_flat_design_comes_back_legal(tmp_path: Path) -> None:
     netlist, placement, rows = rent_netlist(120)
@@ -37,3 +39,14 @@ def test_a_flat_design_comes_back_legal(tmp_path: Path) -> None:
 def test_other_formats_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="Bookshelf"):
         place_flat_design(tmp_path / "d.def", tmp_path / "out")
+
+
+def test_fixed_macros_outside_and_missing_rows_are_refused(tmp_path: Path) -> None:
+    for path in DESIGNS.glob("d.*"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    aux = tmp_path / "d.aux"
+    with pytest.raises(InputError, match=r"violate each other or the canvas: outside: fix by 24 um; move it"):
+        place_flat_design(aux, tmp_path / "out")
+    aux.write_text(aux.read_text().replace("d.scl", ""))
+    with pytest.raises(InputError, match=r"d\.aux: expected rows .*; the design has none; its \.scl file gives them"):
+        place_flat_design(aux, tmp_path / "out")

@@ -36,7 +36,7 @@ def test_policy_curve_and_progress_are_written(tmp_path: Path, monkeypatch: pyte
         asked.append((config.updates, config.seconds, config.halo, params, seed, resume, collector))
         curve = Curve(*(np.array([0.9, 0.8]) for _ in fields(Curve)))
         progress(progress_of(curve, config))
-        out.mkdir()
+        out.mkdir(exist_ok=True)
         return learner.TrainResult(PARAMS, curve, None, 0.7, "a plateau")
 
     monkeypatch.setattr(learner, "train", train)

@@ -66,3 +66,7 @@ def test_errors(tmp_path: Path) -> None:
         load_any(tmp_path / "netlist.v")
     with pytest.raises(InputError, match="the LEF files"):
         load_any(DESIGNS / "design.def")
+    path = tmp_path / "nowhere.def"
+    path.write_text((DESIGNS / "design.def").read_text().replace("DIEAREA ( 1000 0 ) ( 21000 10000 ) ;", ""))
+    with pytest.raises(InputError, match=r"nowhere\.def: DEF of 'top': expected a DIEAREA"):
+        load_any(path, lef=[DESIGNS / "design.lef"])
