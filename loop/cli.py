@@ -1,7 +1,8 @@
 """The command line: ``chiploop COMMAND``; ``chiploop --help`` lists them.
 
-Exit codes: 0 done, 2 the request or its input is at fault, 3 a tool or the machine is, 1 a defect of chiploop itself.
-Heavy modules are imported by the command that needs them, so that help and cached runs are quick.
+Exit codes: 0 done, 2 the request or its input is at fault, 3 a tool or the machine is, 1 a defect of chiploop itself,
+130 stopped by Ctrl-C. Heavy modules are imported by the command that needs them, so that help and cached runs are
+quick.
 """
 
 from __future__ import annotations
@@ -35,6 +36,10 @@ app.add_typer(pdk_app, name="pdk")
 app.add_typer(rtl_app, name="rtl")
 errors = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 console = Console(highlight=False, markup=False)
+
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C."""
 
 
 def _finite(value: float | None) -> float | None:
@@ -364,12 +369,12 @@ def pdk_check(name: Annotated[str, typer.Argument(help="name of a PDK, or path o
 
 def _openroad(tool: str, pdk: str, **settings: Any) -> OpenroadSettings | None:
     """What ``--tool`` and the options for OpenROAD mean; they and the technology are looked at before any work."""
-    from eda_adapters.pdk import read_pdk
+    from eda_adapters.pdk import load_pdk
     from loop.config import OpenroadSettings
 
     if tool not in ("embedded", "openroad"):
         raise LoopError(f"--tool {tool}: expected embedded or openroad")
-    technology = read_pdk(pdk)
+    technology = load_pdk(pdk)
     chosen = OpenroadSettings(**settings)
     if tool == "openroad":
         from eda_adapters.openroad.options import FlowOptions
@@ -395,9 +400,10 @@ def main() -> None:
     """Run the command line; an expected error is one line on standard error and exit code 2 or 3."""
     try:
         app()
-    except KeyboardInterrupt:
-        errors.print("stopped; run again with --resume to go on")
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            errors.print("stopped; loop and train go on with --resume, flow when it is run again")
+        raise
     except Exception as error:
         code = exit_code(error)
         if code is None:

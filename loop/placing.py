@@ -19,6 +19,7 @@ from loop.errors import LoopError
 from loop.store import write_atomically
 from loop.training import read_policy
 from placer.cost import CostModel, ProxyCost
+from placer.legalise import Infeasible
 from placer.legality import violations
 from placer.load import LoadedDesign, load_any
 from placer.netlist import InputError, Netlist, NodeKind, Placement
@@ -82,7 +83,7 @@ def place_netlist(
         console: where the live table goes.
 
     Raises:
-        LoopError: no such method. InputError: the netlist is malformed or cannot be placed.
+        LoopError: no such method. InputError: the netlist is malformed. Infeasible: it cannot be placed.
     """
     if method not in METHODS:
         raise LoopError(f"there is no placement method {method!r}; the methods are {', '.join(METHODS)}")
@@ -93,7 +94,10 @@ def place_netlist(
     out.mkdir(parents=True, exist_ok=True)  # before any work, which would be lost
     began = time.monotonic()
     with Live(console=console, refresh_per_second=4, transient=True) as live:
-        placement, details = _place(netlist, initial, method, effort, out, live)
+        try:
+            placement, details = _place(netlist, initial, method, effort, out, live)
+        except Infeasible as error:
+            raise Infeasible(f"{netlist_path}: {error}") from error
     took = time.monotonic() - began
     wrong = violations(netlist, placement, effort.halo)
     if wrong:

@@ -40,7 +40,9 @@ NETLIST, INITIAL = "netlist.pb.txt.gz", "initial.plc"
 
 
 class DesignFailure(ValueError):
-    """A proposed design is wrong or infeasible: the generation failed, the loop goes on."""
+    """A design is wrong or infeasible: its generation failed, the loop goes on; by itself it is a defect of ours."""
+
+    exit_code = 1
 
 
 def verify(

@@ -253,7 +253,7 @@ def _check_area(packing: Packing) -> None:
     room = (packing.high + packing.size).max(0) - packing.low.min(0)
     share = float(packing.size.astype(np.float64).prod(1).sum() / room.astype(np.float64).prod())
     if share > 1:
-        raise Infeasible(f"the macros need {share:.3f} times the area that there is")
+        raise Infeasible(f"the macros need {share:.3f} times the area that there is; enlarge it or shrink the halo")
 
 
 def _orders(packing: Packing) -> list[Int64Array]:

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from loop.cli import app
 from loop.errors import LoopError, describe, exit_code
+from loop.stages import DesignFailure
 from placer.netlist import InputError
 from placer.validate import validate_cost
 from tests.loop.test_placing import NETLIST
@@ -141,6 +142,14 @@ def test_a_report_without_a_run(tmp_path: Path) -> None:
     one_line(chiploop("ppa", str(tmp_path)), 2, "chiploop loop --run")
 
 
+def test_an_interrupt_says_how_to_go_on(tmp_path: Path) -> None:
+    program = tmp_path / "layer.py"
+    program.write_text("raise KeyboardInterrupt\n")
+    result = chiploop("perf", str(program), "--out", str(tmp_path / "out"))
+    assert result.returncode == 130
+    assert result.stderr.strip() == "stopped; loop and train go on with --resume, flow when it is run again"
+
+
 def test_exit_codes_and_lines_of_expected_errors() -> None:
     full = OSError(errno.ENOSPC, "No space left on device", "runs/x")
     assert exit_code(full) == 3
@@ -152,4 +161,5 @@ def test_exit_codes_and_lines_of_expected_errors() -> None:
     denied = PermissionError(errno.EACCES, "Permission denied", "runs")
     assert describe(denied) == "runs: Permission denied; change its permissions, or name another place"
     assert exit_code(LoopError("x")) == 2
+    assert exit_code(DesignFailure("x")) == 1
     assert exit_code(KeyError("a defect of ours")) is None

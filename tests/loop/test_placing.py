@@ -16,6 +16,7 @@ from loop.placing import Effort, place_netlist
 from placer import train as learner
 from placer.baselines.random_legal import random_legal
 from placer.curve import Curve, progress_of
+from placer.legalise import Infeasible
 from placer.netlist import Netlist, Placement
 from placer.ppo import TrainConfig
 
@@ -57,3 +58,14 @@ def test_rl_budgets_progress_and_curve(
     assert written["training_ended"] == "a plateau"
     assert written["curve"]["cost"] == [0.9, 0.8]
     assert written["episodes"] == 2 * asked[0].episodes
+
+
+def test_what_cannot_be_placed_names_the_file(tmp_path: Path) -> None:
+    path, plc = tmp_path / "n.pb.txt", tmp_path / "small.plc"
+    hard = NETLIST
+    for kind in ("macro", "macro_pin", "port"):
+        hard = hard.replace(f'"{kind}"', f'"{kind.upper()}"')
+    path.write_text(hard)
+    plc.write_text("# Columns : 2  Rows : 2\n# Width : 9.0  Height : 9.0\n0 3 3 N 0\n2 0 2 - 1\n")
+    with pytest.raises(Infeasible, match=r"n\.pb\.txt: .*m is larger than the area"):
+        place_netlist(path, plc, (), "random", Effort(), tmp_path / "out", Console(file=io.StringIO()))
