@@ -33,6 +33,19 @@ class Schedule(NamedTuple):
     reference: float | Array = 0.005  # relative growth of wirelength at which the weight stays
 
 
+PATIENCE = 300
+"""Iterations without less overflow after which it is not going to be reached, if only by divergence."""
+
+
+class Best(NamedTuple):
+    """Where the overflow was least; fields as of ``State``."""
+
+    position: Array
+    length: Array
+    overflow: Array
+    iteration: Array
+
+
 class State(NamedTuple):
     """Where the optimiser stands."""
 
@@ -47,6 +60,7 @@ class State(NamedTuple):
     length: Array  # [] half-perimeter wirelength at ``ahead``
     overflow: Array  # []
     iteration: Array  # [] accepted steps; -1 before the first evaluation
+    best: Best
 
 
 def smoothing(system: System, overflow: Array) -> Array:
@@ -73,19 +87,26 @@ def begin(system: System, position: Array, share: float = FIRST_WEIGHT, overflow
     """
     still, zero, none = jnp.zeros_like(position), jnp.zeros(()), jnp.zeros((), jnp.int32)
     weight, crowd = jnp.asarray(share, position.dtype), jnp.asarray(overflow, position.dtype)
-    return State(position, position, still, still, zero + 1, zero, none, weight, zero, crowd, none - 1)
+    best = Best(position, zero, zero + jnp.inf, none)
+    return State(position, position, still, still, zero + 1, zero, none, weight, zero, crowd, none - 1, best)
 
 
 @jax.jit
 def run(system: System, state: State, schedule: Schedule) -> State:
-    """Iterate until the overflow is below the schedule's, or the iterations are spent."""
+    """Iterate until the overflow is below the schedule's; where it does not get there, to where it was least."""
 
     def unfinished(state: State) -> Array:
-        healthy = jnp.isfinite(state.length)
+        healthy = jnp.isfinite(state.length) & (state.iteration <= state.best.iteration + PATIENCE)
         crowded = (state.overflow > schedule.overflow) | (state.iteration < jnp.maximum(schedule.fewest, 0))
         return crowded & (state.iteration < schedule.iterations) & healthy
 
-    return lax.while_loop(unfinished, partial(_attempt, system, schedule), state)
+    end = lax.while_loop(unfinished, partial(_attempt, system, schedule), state)
+    there = end.overflow <= schedule.overflow
+    kept = [
+        jnp.where(there, now, best)
+        for now, best in zip((end.position, end.length, end.overflow), end.best, strict=False)
+    ]
+    return end._replace(position=kept[0], length=kept[1], overflow=kept[2])
 
 
 def _attempt(system: System, schedule: Schedule, state: State) -> State:
@@ -112,9 +133,12 @@ def _attempt(system: System, schedule: Schedule, state: State) -> State:
     next_step = jnp.where(first, FIRST_MOVE * system.cell.min() / jnp.maximum(steepest, 1e-20), step)
 
     none, one = jnp.zeros((), jnp.int32), jnp.ones((), jnp.int32)
+    iteration = state.iteration + one
+    better = ((overflow < state.best.overflow) & ~first) | (iteration <= schedule.fewest)
+    best = jax.tree.map(partial(jnp.where, better), Best(position, length, overflow, iteration), state.best)
     done = State(
         position, ahead, pull, push, jnp.where(first, 1.0, momentum), next_step, none, weight, length, overflow,
-        state.iteration + one,
+        iteration, best,
     )  # fmt: skip
     shorter = state._replace(step=step, tries=state.tries + one)
     accepted = first | (step >= 0.95 * state.step) | (state.tries >= MOST_BACKTRACKS)

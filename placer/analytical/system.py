@@ -86,7 +86,7 @@ def system_of(
         frozen: [N] nodes that stay, beside fixed ones and ports.
         target: density up to which bins may be filled; raised where the bodies need more.
         halo: um added on each side of a hard macro.
-        bins: in x and in y, powers of two; None: about one per movable node's mean area.
+        bins: in x and in y, powers of two; None: about one per movable node, at the target density.
         seed: of the fillers' places.
 
     Returns:
@@ -114,7 +114,8 @@ def system_of(
     fillers = round(float(np.clip(spare / side.prod(), 0, 4 * count + 1000)))
     if fillers:
         side = side * np.sqrt(max(spare, 0.0) / (fillers * side.prod()))
-    columns, rows = bins or bins_of(canvas, float(area[small].mean()) if len(small) else canvas.prod() / 1e4)
+    room = float(area[small].mean()) / target if len(small) else canvas.prod() / 1e4  # that a body takes when spread
+    columns, rows = bins or bins_of(canvas, room)
     cell = canvas / (columns, rows)
 
     bodies_size = np.concatenate([size, np.tile(side, (fillers, 1))])

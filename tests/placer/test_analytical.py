@@ -126,6 +126,29 @@ def test_spreads_at_little_wirelength():
     assert result.length < 0.6 * half_perimeter(netlist, random)
 
 
+def test_few_bodies_among_large_macros_spread_to_a_low_density():
+    """A body alone is denser than the target in a bin of its own size: bins are as large as what it takes."""
+    netlist, start = random_design(4, 250, side=400.0)
+    size = netlist.node_size.copy()
+    size[:4] = [190.0, 150.0]
+    netlist = replace(netlist, node_size=size)
+    position = start.position.copy()
+    position[:4] = [[100, 100], [300, 100], [100, 300], [300, 300]]
+    hard = netlist.node_kind == NodeKind.HARD
+    spread = global_place(netlist, Placement(position, start.orientation), 0, 0.15, frozen=hard)
+    assert spread.overflow <= Schedule().overflow
+    assert spread.iterations < Schedule().iterations / 2
+
+
+def test_what_is_never_reached_ends_where_it_came_nearest():
+    netlist, start = random_design(6, 300)
+    near = global_place(netlist, start, 0, 0.5, schedule=Schedule(0.2))
+    never = global_place(netlist, start, 0, 0.5, schedule=Schedule(-1.0, iterations=3000))
+    assert never.overflow < near.overflow
+    assert never.iterations < 3000
+    assert never.length < 1.5 * near.length
+
+
 def test_a_batch_is_its_starts():
     netlist, start = random_design(4, 60)
     alone = global_place(netlist, start, 3)
