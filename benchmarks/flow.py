@@ -117,6 +117,13 @@ DESIGNS: dict[str, Callable[[Pdk, Path], Subject]] = {
     "accelerator_4x4": _accelerator(AcceleratorSpec(clock_ns=1.0)),
     "accelerator_tiny": _accelerator(AcceleratorSpec(act_banks=1, weight_banks=1, words_per_bank=64, clock_ns=1.0)),
     "accelerator_deep": _accelerator(AcceleratorSpec(words_per_bank=512, act_banks=8, clock_ns=1.0)),
+    "accelerator_2048": _accelerator(AcceleratorSpec(words_per_bank=2048, clock_ns=1.0)),
+    "accelerator_tiny_2048": _accelerator(
+        AcceleratorSpec(act_banks=1, weight_banks=1, words_per_bank=2048, clock_ns=1.0)
+    ),
+    "accelerator_1024x32": _accelerator(
+        AcceleratorSpec(act_banks=8, weight_banks=8, result_banks=16, words_per_bank=1024, clock_ns=1.0)
+    ),
     "tinyRocket": _foreign("$OPENROAD_TESTS/tinyRocket_nangate45.v", "RocketTile", "64x32", 1.2, "clock", True),
     "bp_fe_top": _black_parrot("bp_fe_top", "512x64 64x7 64x96", 1.8),
     "bp_be_top": _black_parrot("bp_be_top", "512x64 64x15 64x96", 2.6),

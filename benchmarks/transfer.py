@@ -1,6 +1,7 @@
 """Does a policy that was pre-trained on other netlists do better on netlists that it has not seen?
 
 python -m benchmarks.transfer pretrain                # the policy, into runs/
+python -m benchmarks.transfer warm                    # how much of it a warm start had better keep
 python -m benchmarks.transfer learn --design tiny     # zero-shot, fine-tuned, from scratch, greedy, random
 python -m benchmarks.transfer search --design tiny    # policy and refinement against ``auto`` alone
 
@@ -23,7 +24,7 @@ import scipy.stats
 from flax import serialization
 
 from benchmarks.results import Figure, read_results, write_figures
-from benchmarks.transfer_designs import FOLDER, HELD_OUT, MIRRORS, REAL, held_out, learnt
+from benchmarks.transfer_designs import FOLDER, HELD_OUT, MIRRORS, REAL, VALIDATION, accelerator, held_out, learnt
 from placer import env
 from placer.baselines.greedy_packing import greedy_packing
 from placer.baselines.random_legal import random_legal
@@ -42,6 +43,10 @@ UPDATES = 336
 
 LATE = 3
 """Updates whose mean cost is what a run has reached."""
+
+LEARN_SEEDS = (0, 1, 2)
+
+SHARES = (1.0, 0.9, 0.8, 0.6)
 
 RANDOM_SEEDS = 8
 
@@ -73,11 +78,13 @@ def compare(
     problem: Problem, design: tuple[Netlist, Placement], config: TrainConfig, params: Any, seed: int
 ) -> dict[str, Any]:
     """One held-out design: zero-shot, fine-tuned, from scratch, greedy and random."""
+    keys = episode_keys(jax.random.key(seed), 0, config)
+    zero_shot = collect_here(problem, params, config.compiled, keys).outcome.cost
     tuned = pretrain([problem], config, params, seed).cost
     scratch = pretrain([problem], config, None, seed).cost
     drawn = [settled_cost(problem, random_legal(*design, seed), config) for seed in range(RANDOM_SEEDS)]
     return {
-        "zero_shot": float(tuned[0]),
+        "zero_shot": float(zero_shot.mean()),
         "untrained": float(scratch[0]),
         "greedy": settled_cost(problem, greedy_packing(*design), config),
         "random_legal": float(np.mean(drawn)),
@@ -87,6 +94,23 @@ def compare(
         "curve_fine_tuned": tuned.round(5).tolist(),
         "curve_scratch": scratch.round(5).tolist(),
     }
+
+
+def warm_starts(config: TrainConfig, params: Any) -> dict[str, Any]:
+    """By the share of the policy that is kept: steps and costs on netlists that are neither learnt on nor held out."""
+    found: dict[str, Any] = {}
+    for name, spec in VALIDATION.items():
+        (problem,) = problems_of([accelerator(name, spec)], config)
+        scratch = pretrain([problem], config).cost
+        found[name] = {"scratch": float(scratch[-LATE:].mean())}
+        for share in SHARES:
+            tuned = pretrain([problem], replace(config, kept=share), params).cost
+            found[name][f"kept_{share:g}"] = {
+                "first": float(tuned[0]),
+                "fine_tuned": float(tuned[-LATE:].mean()),
+                "steps_ratio": steps_ratio(tuned, scratch),
+            }
+    return found
 
 
 def search(
@@ -129,7 +153,7 @@ def search(
 def main() -> None:
     """Measure and write into ``benchmarks/results/rl.json``."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", choices=("pretrain", "learn", "search"))
+    parser.add_argument("part", choices=("pretrain", "warm", "learn", "search"))
     parser.add_argument("--design", choices=(*HELD_OUT, REAL), default="tiny", help="held out")
     parser.add_argument("--pretrain-updates", type=int, default=UPDATES, help="which policy")
     parser.add_argument(
@@ -163,11 +187,14 @@ def main() -> None:
         write_figures("rl", [], {f"pretraining{suffix}": pretraining_details(taught, len(problems))})
         return
     params = jax.tree.map(jnp.asarray, serialization.msgpack_restore(path.read_bytes()))
+    if arguments.part == "warm":
+        write_figures("rl", [], {f"warm_start{suffix}": warm_starts(config, params)})
+        return
     design = held_out(arguments.design)
     (problem,) = problems_of([design], config)
     command = f"{COMMAND} {arguments.part} --design NAME"
     if arguments.part == "learn":
-        run: Any = compare(problem, design, config, params, 0)
+        run: Any = [compare(problem, design, config, params, seed) for seed in LEARN_SEEDS]
         figures_of, command = learning_figures, f"{command} --updates {arguments.updates}"
     else:
         run = search(problem, design, config, params, arguments.moves)
@@ -219,14 +246,14 @@ def search_figures(runs: dict[str, list[dict[str, float]]], command: str) -> lis
     return figures
 
 
-def learning_figures(runs: dict[str, Any], command: str) -> list[Figure]:
-    """Means over designs."""
-    seeds = [0]
+def learning_figures(runs: dict[str, list[dict[str, Any]]], command: str) -> list[Figure]:
+    """Means over designs and seeds."""
+    seeds = LEARN_SEEDS
 
     def ratio(above: str, below: str) -> float:
-        return float(np.mean([run[above] / run[below] for run in runs.values()]))
+        return float(np.mean([run[above] / run[below] for several in runs.values() for run in several]))
 
-    steps = float(np.mean([run["steps_ratio"] for run in runs.values()]))
+    steps = float(np.mean([run["steps_ratio"] for several in runs.values() for run in several]))
     return [
         Figure("zero_shot_vs_greedy_ratio", ratio("zero_shot", "greedy"), "1", "lower", None, seeds, command),
         Figure("zero_shot_vs_random_ratio", ratio("zero_shot", "random_legal"), "1", "lower", None, seeds, command),

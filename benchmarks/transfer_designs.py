@@ -39,6 +39,12 @@ LEARNT = {
     "dma": AcceleratorSpec(act_banks=2, weight_banks=2, edge="dma"),
 }
 
+VALIDATION = {
+    "small_axi": AcceleratorSpec(act_banks=1, weight_banks=1, edge="axi4"),
+    "stationary_16": AcceleratorSpec(words_per_bank=128, dataflow="output_stationary"),
+}
+"""Neither learnt on nor held out: what decides how much of a policy a warm start keeps."""
+
 SYNTHETIC = tuple((16, seed) for seed in range(4))
 
 MIRRORS = 4

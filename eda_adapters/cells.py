@@ -24,10 +24,10 @@ FULLEST = 0.98
 TOOL = "chiploop cell placement"
 
 
-def place_cells(
+def spread_cells(
     netlist: Netlist, placement: Placement, core: Core, seed: int = 0, halo: tuple[float, float] = (2.0, 2.0)
 ) -> Placement:
-    """Place the standard cells of a flat netlist around its macros.
+    """Place the standard cells of a flat netlist around its macros; they still overlap a little.
 
     Args:
         netlist: nodes HARD, CELL and PORT.
@@ -36,14 +36,40 @@ def place_cells(
         seed: of the start; the same seed gives the same placement.
         halo: um kept free of cells left and right, below and above of each macro.
 
-    Returns a placement in which every cell lies on sites of a row, turned as the row is, and overlaps nothing.
+    Raises InputError if the cells do not fit in the rows.
+    """
+    cells, hard = netlist.nodes(NodeKind.CELL), netlist.node_kind == NodeKind.HARD
+    if not len(cells):
+        return placement
+    used = _use(netlist, rows_around(netlist, placement, core, halo), core)
+    orientation = placement.orientation.copy()
+    orientation[cells] = Orientation.N
+    density = used + DENSITY_ADDON * (1 - used)
+    return global_place(netlist, Placement(placement.position, orientation), seed, density, max(halo), hard).placement
+
+
+def settle_cells(
+    netlist: Netlist, placement: Placement, core: Core, seed: int = 0, halo: tuple[float, float] = (2.0, 2.0)
+) -> Placement:
+    """A placement in which every cell lies on sites of a row near its place, turned as the row is, free of overlap.
+
+    Arguments as of :func:`spread_cells`; the cells' positions are those that it found.
 
     Raises InputError if the cells do not fit in the rows.
     """
     rows = rows_around(netlist, placement, core, halo)
-    cells, hard = netlist.nodes(NodeKind.CELL), netlist.node_kind == NodeKind.HARD
-    if not len(cells):
+    if not len(netlist.nodes(NodeKind.CELL)):
         return placement
+    _use(netlist, rows, core)
+    placed = place_cells_legally(netlist, placement, rows, {}, seed)
+    if wrong := row_violations(netlist, placed, rows):
+        raise AssertionError(f"{netlist.name}: the placement of its cells is not legal: {wrong[0]}")
+    return placed
+
+
+def _use(netlist: Netlist, rows: Rows, core: Core) -> float:
+    """The share of the rows that cells fill; InputError if that is too much, or a cell is too high."""
+    cells = netlist.nodes(NodeKind.CELL)
     size = netlist.node_size[cells]
     tall = np.abs(size[:, 1] - core.row_height) > 1e-6
     if tall.any():
@@ -55,14 +81,7 @@ def place_cells(
             f"{netlist.name}: cells of {area:.0f} um2 do not fit the rows' {room:.0f} um2 that macros leave;"
             " lower the utilisation or the halo"
         )
-    orientation = placement.orientation.copy()
-    orientation[cells] = Orientation.N
-    density = area / room + DENSITY_ADDON * (1 - area / room)
-    spread = global_place(netlist, Placement(placement.position, orientation), seed, density, max(halo), hard)
-    placed = place_cells_legally(netlist, spread.placement, rows, {}, seed)
-    if wrong := row_violations(netlist, placed, rows):
-        raise AssertionError(f"{netlist.name}: the placement of its cells is not legal: {wrong[0]}")
-    return placed
+    return area / room
 
 
 def rows_around(netlist: Netlist, placement: Placement, core: Core, halo: tuple[float, float]) -> Rows:

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from eda_adapters.gates import GateNetlist
+from eda_adapters.gates import Buffering, GateNetlist, with_buffers
 from eda_adapters.liberty import LibertyCell
 from eda_adapters.pdk import Pdk
 from placer.netlist import FloatArray, IntArray
@@ -33,7 +33,7 @@ def strengthen(gates: GateNetlist, cells: Mapping[str, LibertyCell], pdk: Pdk) -
     Wire length is estimated, before any placement: 12 um to each standard cell, and for n points (the driver, each
     macro pin, each port) anywhere in a die of side S half the perimeter of their box, 2 S (n - 1) / (n + 1) on average.
     """
-    families = _families(cells, pdk)
+    families = families_of(cells, pdk)
     for _ in range(_PASSES):
         far_load, load = _loads(gates, cells, pdk)
         stronger = _stronger(gates, cells, families, load)
@@ -43,7 +43,7 @@ def strengthen(gates: GateNetlist, cells: Mapping[str, LibertyCell], pdk: Pdk) -
     return _buffered(gates, cells, families[pdk.buffer.cell], pdk, far_load, load)
 
 
-def _families(cells: Mapping[str, LibertyCell], pdk: Pdk) -> dict[str, list[str]]:
+def families_of(cells: Mapping[str, LibertyCell], pdk: Pdk) -> dict[str, list[str]]:
     """Cells that can stand for each other (same pins, same functions), from the weakest to the strongest."""
     found: dict[tuple[object, ...], list[str]] = defaultdict(list)
     for cell in cells.values():
@@ -137,38 +137,10 @@ def _buffered(
         [_SHARE * _largest_load(cells[gates.instance_masters[i]]) if i >= 0 else math.inf for i in driver.tolist()]
     )
     at_macro = _at_macro(gates, cells) & ~gates.pin_is_driver & (gates.pin_net >= 0)
-    has_macro = np.bincount(gates.pin_net[at_macro], minlength=len(gates.net_names)) > 0
-    weak = np.flatnonzero((load > limit) & has_macro)
-    taken = {*gates.net_names, *gates.instance_names}
-    new_net = np.full(len(gates.net_names), -1, dtype=np.int32)
-    new_net[weak] = len(gates.net_names) + np.arange(len(weak), dtype=np.int32)
-    names = [_unique(f"{_plain(gates.net_names[net])}_to_macros", taken) for net in weak]
-    instances = [_unique(f"{name}_buffer", taken) for name in names]
-    moved = np.where(at_macro, new_net[gates.pin_net], -1)
-    number = len(gates.instance_names) + np.arange(len(weak), dtype=np.int32)
-    return dataclasses.replace(
-        gates,
-        instance_names=(*gates.instance_names, *instances),
-        instance_masters=(*gates.instance_masters, *(_carrying(family, cells, far_load[net]) for net in weak)),
-        net_names=(*gates.net_names, *names),
-        net_rtl=(*gates.net_rtl, *(gates.net_rtl[net] for net in weak)),
-        pin_names=(*gates.pin_names, *((pdk.buffer.input, pdk.buffer.output) * len(weak))),
-        pin_instance=np.concatenate([gates.pin_instance, np.repeat(number, 2)]).astype(np.int32),
-        pin_net=np.concatenate(
-            [np.where(moved >= 0, moved, gates.pin_net), np.stack([weak, new_net[weak]], axis=1).ravel()]
-        ).astype(np.int32),
-        pin_is_driver=np.concatenate([gates.pin_is_driver, np.tile([False, True], len(weak))]),
-    )
-
-
-def _plain(name: str) -> str:
-    return name.replace("[", "_").replace("]", "_")
-
-
-def _unique(name: str, taken: set[str]) -> str:
-    found, count = name, 0
-    while found in taken:
-        count += 1
-        found = f"{name}_{count}"
-    taken.add(found)
-    return found
+    weak: dict[int, list[int]] = {net: [] for net in np.flatnonzero(load > limit).tolist()}
+    for pin in np.flatnonzero(at_macro).tolist():
+        weak.get(int(gates.pin_net[pin]), []).append(pin)
+    buffers = [
+        Buffering(net, _carrying(family, cells, far_load[net]), tuple(pins)) for net, pins in weak.items() if pins
+    ]
+    return with_buffers(gates, buffers, (pdk.buffer.input, pdk.buffer.output), "to_macros")

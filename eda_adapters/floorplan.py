@@ -77,14 +77,24 @@ def floorplan(
     size, is_macro = _masters(gates, library)
     canvas = _canvas(size, is_macro, library, pdk, utilisation, halo_x, halo_y, gates)
     instances, ports = len(gates.instance_names), len(gates.port_names)
+    position = np.full((instances + ports, 2), (canvas.width / 2, canvas.height / 2))
+    position[instances:] = _port_positions(ports, canvas, library, pdk)
+    return flat_netlist(gates, library, canvas), Placement(position, np.zeros(instances + ports, np.int8))
+
+
+def flat_netlist(gates: GateNetlist, library: LefLibrary, canvas: Canvas) -> Netlist:
+    """The netlist on a die, as ``floorplan`` has it.
+
+    Raises InputError for a master or pin that the LEF files lack.
+    """
+    size, is_macro = _masters(gates, library)
+    instances, ports = len(gates.instance_names), len(gates.port_names)
     pin_node, pin_offset = _pins(gates, library, size)
     net_start, net_pins = _nets(gates)
     kind = np.full(instances + ports, NodeKind.PORT, np.int8)
     kind[:instances] = np.where(is_macro, NodeKind.HARD, NodeKind.CELL)
-    position = np.full((instances + ports, 2), (canvas.width / 2, canvas.height / 2))
-    position[instances:] = _port_positions(ports, canvas, library, pdk)
     names = gates.instance_names
-    netlist = Netlist(
+    return Netlist(
         name=gates.top,
         canvas=canvas,
         node_names=(*names, *gates.port_names),
@@ -101,7 +111,6 @@ def floorplan(
         net_pins=net_pins,
         net_weight=np.ones(len(net_start) - 1),
     )
-    return netlist, Placement(position, np.zeros(instances + ports, np.int8))
 
 
 def pin_positions(netlist: Netlist, placement: Placement) -> FloatArray:

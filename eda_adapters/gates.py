@@ -8,10 +8,11 @@ Dimension letters: I instances, E nets, Q ports (bits), P pins of instances.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -53,6 +54,76 @@ class GateNetlist:
     def pin_start(self) -> IntArray:
         """Offsets [I + 1] of each instance's pins."""
         return np.searchsorted(self.pin_instance, np.arange(len(self.instance_names) + 1)).astype(np.int32)
+
+
+@dataclass(frozen=True)
+class Buffering:
+    """A buffer on a net, which takes over some of what the net drives.
+
+    Attributes:
+        net: that it repeats.
+        cell: its master.
+        sinks: pins of instances, as ``GateNetlist`` counts them, that it drives.
+        ports: output ports that it drives.
+        buffers: earlier ones, in the list that it is in, that it drives.
+    """
+
+    net: int
+    cell: str
+    sinks: tuple[int, ...] = ()
+    ports: tuple[int, ...] = ()
+    buffers: tuple[int, ...] = ()
+
+
+def with_buffers(
+    gates: GateNetlist, buffers: Sequence[Buffering], pins: tuple[str, str], suffix: str = "repeated"
+) -> GateNetlist:
+    """The netlist with buffers, which come last in their order; each has a net of its own, with its net's RTL names.
+
+    Args:
+        gates: before.
+        buffers: of which no two take over the same.
+        pins: input and output of their cells.
+        suffix: of the new nets' names.
+    """
+    instances, nets = len(gates.instance_names), len(gates.net_names)
+    taken = {*gates.net_names, *gates.instance_names}
+    pin_net, port_net, names = gates.pin_net.copy(), gates.port_net.copy(), list(gates.net_names)
+    source = np.array([buffer.net for buffer in buffers], np.int32)
+    instance_names = []
+    for number, buffer in enumerate(buffers, nets):
+        old = names[buffer.net]
+        name = unique_name(re.sub(r"[\[\]]", "_", old) + f"_{suffix}", taken)
+        instance_names.append(unique_name(f"{name}_buffer", taken))
+        pin_net[list(buffer.sinks)] = number
+        port_net[list(buffer.ports)] = number
+        source[list(buffer.buffers)] = number
+        names.append(name)
+        if old in {gates.port_names[port] for port in buffer.ports}:  # a net at a port has the port's name
+            names[buffer.net], names[number] = name, old
+    new = np.stack([source, nets + np.arange(len(buffers), dtype=np.int32)], axis=1)
+    return dataclasses.replace(
+        gates,
+        instance_names=(*gates.instance_names, *instance_names),
+        instance_masters=(*gates.instance_masters, *(buffer.cell for buffer in buffers)),
+        net_names=tuple(names),
+        net_rtl=(*gates.net_rtl, *(gates.net_rtl[buffer.net] for buffer in buffers)),
+        port_net=port_net,
+        pin_names=(*gates.pin_names, *(pins * len(buffers))),
+        pin_instance=np.append(gates.pin_instance, instances + np.repeat(np.arange(len(buffers)), 2)).astype(np.int32),
+        pin_net=np.append(pin_net, new.ravel()).astype(np.int32),
+        pin_is_driver=np.append(gates.pin_is_driver, np.tile([False, True], len(buffers))),
+    )
+
+
+def unique_name(name: str, taken: set[str]) -> str:
+    """The name, with a number behind it if it is taken; it then is."""
+    found, count = name, 0
+    while found in taken:
+        count += 1
+        found = f"{name}_{count}"
+    taken.add(found)
+    return found
 
 
 def read_gates(path: Path, top: str, cells: Mapping[str, LibertyCell]) -> GateNetlist:
@@ -171,12 +242,7 @@ class _Names:
         plain = re.sub(r"\W", "_", name, flags=re.ASCII)
         if plain[:1].isdigit():
             plain = "_" + plain
-        found, count = plain, 0
-        while found in self._taken:
-            count += 1
-            found = f"{plain}_{count}"
-        self._taken.add(found)
-        return found
+        return unique_name(plain, self._taken)
 
 
 def _bit_names(name: str, entry: Mapping[str, Any]) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from eda_adapters.power_model import PowerModel
+from eda_adapters.repeaters import read_repeaters, repeated
 from eda_adapters.spef import read_net_capacitance
 from loop.errors import LoopError
 from loop.stages import mapped_design
@@ -90,9 +91,10 @@ def flow_power_model(flow: Path, spec: AcceleratorSpec) -> PowerModel:
     if inputs["spec"] != asdict(spec):
         raise LoopError(f"{flow}: the flow of another design; make one with `chiploop flow DESIGN`")
     job = json.loads(stages["implement"].read_text())["result"]["jobs"][0]
-    spef = stages["implement"].parent / f"{job['method']}-{job['seed']}" / "wires.spef"
-    if not spef.exists():
+    folder = stages["implement"].parent / f"{job['method']}-{job['seed']}"
+    if not (folder / "wires.spef").exists():
         raise LoopError(f"{flow}: the flow was not done with the embedded tools; make one with `--tool embedded`")
     mapped, library = mapped_design(spec, stages["synth"].parent, inputs["pdk"])
-    wires = read_net_capacitance(spef, mapped.gates, mapped.pdk.load)
-    return PowerModel.of(mapped.gates, library, mapped.pdk, wires, job["metrics"]["finish__design__core__area"])
+    gates = repeated(mapped.gates, read_repeaters(folder / "repeaters.json"), mapped.pdk)
+    wires = read_net_capacitance(folder / "wires.spef", gates, mapped.pdk.load)
+    return PowerModel.of(gates, library, mapped.pdk, wires, job["metrics"]["finish__design__core__area"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from eda_adapters.cells import place_cells, rows_around
+from eda_adapters.cells import rows_around, settle_cells, spread_cells
 from eda_adapters.floorplan import Core, pin_positions
 from placer.netlist import Canvas, InputError, Netlist, NodeKind, Orientation, Placement
 
@@ -41,13 +41,17 @@ def design(cells: int, seed: int = 0) -> tuple[Netlist, Placement]:
     return netlist, Placement(position, np.zeros(len(size), np.int8))
 
 
+def place_cells(netlist: Netlist, start: Placement, seed: int = 0) -> Placement:
+    return settle_cells(netlist, spread_cells(netlist, start, CORE, seed), CORE, seed)
+
+
 def test_cells_are_strictly_legal_deterministic_and_seeded() -> None:
     netlist, start = design(900)
-    first = place_cells(netlist, start, CORE, seed=1)
+    first = place_cells(netlist, start, 1)
     check_legal(netlist, first)
-    again = place_cells(netlist, start, CORE, seed=1)
+    again = place_cells(netlist, start, 1)
     assert np.array_equal(first.position, again.position)
-    other = place_cells(netlist, start, CORE, seed=2)
+    other = place_cells(netlist, start, 2)
     assert not np.array_equal(first.position, other.position)
     lengths = [wirelength(netlist, placed) for placed in (first, other)]
     random = np.random.default_rng(0).permutation(len(netlist.node_names) - MACROS) + MACROS
@@ -99,4 +103,6 @@ def test_rows_keep_clear_of_macros_and_halos() -> None:
 def test_too_many_cells_are_refused_in_words() -> None:
     netlist, placement = design(8000)
     with pytest.raises(InputError, match="do not fit the rows"):
-        place_cells(netlist, placement, CORE)
+        spread_cells(netlist, placement, CORE)
+    with pytest.raises(InputError, match="do not fit the rows"):
+        settle_cells(netlist, placement, CORE)

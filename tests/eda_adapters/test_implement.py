@@ -13,6 +13,7 @@ from eda_adapters.implement import Ppa, implement, snap_macros
 from eda_adapters.liberty import read_liberty
 from eda_adapters.pdk import load_pdk
 from eda_adapters.power_model import PowerModel
+from eda_adapters.repeaters import read_repeaters, repeated
 from eda_adapters.spef import read_net_capacitance
 from eda_adapters.synthesis import Synthesis, synthesize
 from placer.baselines.random_legal import random_legal
@@ -64,7 +65,8 @@ def test_metrics_make_sense_together(case: Case) -> None:
 
 
 def test_the_power_can_be_had_again_from_the_wires_file(case: Case, tmp_path: Path) -> None:
-    gates, value = case.synthesis.gates, case.ppa.metrics
+    value = case.ppa.metrics
+    gates = repeated(case.synthesis.gates, read_repeaters(case.ppa.files["repeaters"]), PDK)
     library = read_liberty(*PDK.corner.liberty, *(sram.lib for sram in case.synthesis.srams))
     wires = read_net_capacitance(case.ppa.files["spef"], gates, PDK.load)
     model = PowerModel.of(gates, library, PDK, wires, value["finish__design__core__area"])
@@ -81,6 +83,24 @@ def test_the_power_can_be_had_again_from_the_wires_file(case: Case, tmp_path: Pa
         wrong.write_text(line + "\n")
         with pytest.raises(InputError, match=said):
             read_net_capacitance(wrong, gates, PDK.load)
+
+
+def test_repeaters_repeat_and_nothing_else(case: Case) -> None:
+    before = case.synthesis.gates
+    after = repeated(before, read_repeaters(case.ppa.files["repeaters"]), PDK)
+    count = len(after.instance_names) - len(before.instance_names)
+    assert count == case.ppa.metrics["finish__design__instance__count__setup_buffer"]
+    assert 0 < count < 0.05 * len(before.instance_names)
+    pins = len(before.pin_names)
+    repeats = dict(zip(after.pin_net[pins + 1 :: 2].tolist(), after.pin_net[pins::2].tolist(), strict=True))
+
+    def signal(net: int) -> int:
+        while net in repeats:
+            net = repeats[net]
+        return net
+
+    assert [signal(net) for net in after.pin_net[:pins].tolist()] == before.pin_net.tolist()
+    assert [signal(net) for net in after.port_net.tolist()] == before.port_net.tolist()
 
 
 def test_cells_and_macros_do_not_overlap(case: Case) -> None:
@@ -112,17 +132,21 @@ def test_def_is_read_by_klayout_without_a_warning_and_by_our_reader(
     said = capfd.readouterr()
     assert said.out + said.err == ""
     top = layout.top_cell()
-    gates = case.synthesis.gates
+    gates = repeated(case.synthesis.gates, read_repeaters(case.ppa.files["repeaters"]), PDK)
     assert top.name == gates.top
     placed = [(layout.cell(instance.cell_index).name, instance.dbbox()) for instance in top.each_inst()]
-    assert len(placed) == len(gates.instance_names)
-    ours = (case.ppa.placement.position - case.netlist.node_size / 2)[: len(placed)]
+    design = read_def(case.ppa.files["def"])
+    assert {c.name for c in design.components} == set(gates.instance_names)
+    assert len(placed) == len(design.components)
     corners = sorted((name, round(box.left, 3), round(box.bottom, 3)) for name, box in placed)
-    expected = sorted((m, round(x, 3), round(y, 3)) for m, (x, y) in zip(gates.instance_masters, ours, strict=True))
+    expected = sorted((c.master, round(c.x, 3), round(c.y, 3)) for c in design.components)
     assert [c[0] for c in corners] == [e[0] for e in expected]
     away = np.abs(np.array([c[1:] for c in corners]) - np.array([e[1:] for e in expected]))
     assert (away.max(axis=0) < (0.001, 0.1)).all()  # the cells' supply rails reach 0.085 um beyond their outlines
-    design = read_def(case.ppa.files["def"])
+    at = {c.name: (c.x, c.y) for c in design.components}
+    given = case.synthesis.gates.instance_names
+    ours = (case.ppa.placement.position - case.netlist.node_size / 2)[: len(given)]
+    np.testing.assert_allclose([at[name] for name in given], ours, atol=0.001)
     assert len(design.nets) == len(gates.net_names)
     assert {c.status for c in design.components} == {"FIXED", "PLACED"}
 
