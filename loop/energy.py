@@ -15,7 +15,7 @@ from eda_adapters.repeaters import read_repeaters, repeated
 from eda_adapters.spef import read_net_capacitance
 from loop.errors import LoopError
 from loop.stages import mapped_design
-from loop.store import write_atomically
+from loop.store import read_record, write_atomically
 from rtl import AcceleratorSpec, elaborate
 from sim.performance import Performance
 from sim.sampling import Coefficients, regress_costs
@@ -87,10 +87,10 @@ def flow_power_model(flow: Path, spec: AcceleratorSpec) -> PowerModel:
         raise LoopError(
             f"{flow}: not the folder of a flow that is done; make one with `chiploop flow DESIGN --out {flow}`"
         )
-    inputs = json.loads(stages["synth"].read_text())["inputs"]
+    inputs = read_record(stages["synth"])["inputs"]
     if inputs["spec"] != asdict(spec):
         raise LoopError(f"{flow}: the flow of another design; make one with `chiploop flow DESIGN`")
-    job = json.loads(stages["implement"].read_text())["result"]["jobs"][0]
+    job = read_record(stages["implement"])["result"]["jobs"][0]
     folder = stages["implement"].parent / f"{job['method']}-{job['seed']}"
     if not (folder / "wires.spef").exists():
         raise LoopError(f"{flow}: the flow was not done with the embedded tools; make one with `--tool embedded`")
