@@ -27,7 +27,7 @@ from eda_adapters.floorplan import floorplan
 from eda_adapters.foreign import library_macros, read_verilog
 from eda_adapters.gates import GateNetlist
 from eda_adapters.implement import Ppa, implement
-from eda_adapters.openroad.agreement import COMMAND, Agreement, Pair, agreements, pair
+from eda_adapters.openroad.agreement import COMMAND, FEWEST_RANKED, Agreement, Pair, agreements, pair
 from eda_adapters.openroad.implement import implement as by_openroad
 from eda_adapters.openroad.options import FlowOptions
 from eda_adapters.pdk import load_pdk
@@ -198,15 +198,17 @@ def figures(rows: Sequence[Agreement]) -> list[Figure]:
     def figure(name: str, value: float, better: Any, bar: float) -> Figure:
         return Figure(name, value, "1", better, bar, [0], COMMAND)
 
-    slack = statistics.median(row.tau_worst_slack for row in rows)
-    length = statistics.median(row.tau_wirelength for row in rows)
-    return [
-        figure("kendall_tau_worst_slack", slack, "higher", 0.7),
-        figure("kendall_tau_wirelength", length, "higher", 0.85),
+    found = [
         figure("wirelength_error", statistics.mean(row.wirelength_error for row in rows), "lower", 0.10),
         figure("min_period_error", statistics.mean(row.min_period_error for row in rows), "lower", 0.15),
         figure("openroad_designs", len(rows), "higher", 4),
     ]
+    if ranked := [row for row in rows if row.placements >= FEWEST_RANKED]:
+        slack = statistics.median(row.tau_worst_slack for row in ranked)
+        length = statistics.median(row.tau_wirelength for row in ranked)
+        found.append(figure("kendall_tau_worst_slack", slack, "higher", 0.7))
+        found.append(figure("kendall_tau_wirelength", length, "higher", 0.85))
+    return found
 
 
 def main() -> None:

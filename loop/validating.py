@@ -69,7 +69,7 @@ def validate_flow(
 
     Example: [bold]chiploop validate flow[/bold]
     """
-    from eda_adapters.openroad.agreement import agreements, read_pairs
+    from eda_adapters.openroad.agreement import FEWEST_RANKED, agreements, read_pairs
 
     pairs = read_pairs(data or Path(__file__).resolve().parents[1] / "benchmarks" / "results" / "flow.json")
     table = Table(
@@ -77,7 +77,10 @@ def validate_flow(
         title="embedded estimate against OpenROAD: Kendall's tau, and mean error after factors from the other designs",
     )  # fmt: skip
     for row in agreements(pairs):
-        taus = (f"{tau:+.2f}" if row.placements > 1 else "" for tau in (row.tau_worst_slack, row.tau_wirelength))
+        taus = (
+            f"{tau:+.2f}" if row.placements >= FEWEST_RANKED else ""
+            for tau in (row.tau_worst_slack, row.tau_wirelength)
+        )
         shares = (f"{error:.1%}" for error in (row.wirelength_error, row.min_period_error, row.power_error))
         table.add_row(row.design, str(row.placements), *taus, *shares)
     console.print(table)

@@ -22,6 +22,9 @@ from placer.netlist import InputError
 COMMAND = "python -m benchmarks.flow"
 """What measures the pairs."""
 
+FEWEST_RANKED = 5
+"""Placements of a design below which their order says nothing."""
+
 SLACK, LENGTH, PERIOD, POWER = "worst_slack", "wirelength", "min_period", "power"
 ESTIMATED: Mapping[str, str] = {
     SLACK: "finish__timing__setup__ws",
