@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from rtl import AcceleratorSpec, Design, elaborate
+from rtl.spec import DESIGNS
 from sim import verify
-from sim.regression import DESIGNS
 from sim.simulator import build
 from sim.verification import AXI_BENCH, BenchTest, run_bench
 from tests.rewritten import rewritten

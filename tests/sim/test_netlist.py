@@ -9,9 +9,9 @@ import pytest
 from eda_adapters.pdk import load_pdk
 from eda_adapters.synthesis import synthesize
 from rtl import AcceleratorSpec, Design, elaborate
+from rtl.spec import DESIGNS
 from sim import VerifyResult, verify
 from sim.cycle_model import vectors
-from sim.regression import DESIGNS
 
 pytestmark = [pytest.mark.eda, pytest.mark.slow]
 
