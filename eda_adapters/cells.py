@@ -24,7 +24,7 @@ FULLEST = 0.98
 TOOL = "chiploop cell placement"
 
 
-def spread_cells(
+def place_cells_globally(
     netlist: Netlist, placement: Placement, core: Core, seed: int = 0, halo: tuple[float, float] = (2.0, 2.0)
 ) -> Placement:
     """Place the standard cells of a flat netlist around its macros; they still overlap a little.
@@ -48,12 +48,12 @@ def spread_cells(
     return global_place(netlist, Placement(placement.position, orientation), seed, density, max(halo), hard).placement
 
 
-def settle_cells(
+def place_cells_in_rows(
     netlist: Netlist, placement: Placement, core: Core, seed: int = 0, halo: tuple[float, float] = (2.0, 2.0)
 ) -> Placement:
     """A placement in which every cell lies on sites of a row near its place, turned as the row is, free of overlap.
 
-    Arguments as of :func:`spread_cells`; the cells' positions are those that it found.
+    Arguments as of :func:`place_cells_globally`; the cells' positions are those that it found.
 
     Raises InputError if the cells do not fit in the rows.
     """

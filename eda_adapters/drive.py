@@ -16,7 +16,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from eda_adapters.gates import Buffering, GateNetlist, with_buffers
+from eda_adapters.gates import GateNetlist, InsertedBuffer, liberty_pins, with_buffers
 from eda_adapters.liberty import LibertyCell
 from eda_adapters.pdk import Pdk
 from placer.netlist import FloatArray, IntArray
@@ -67,10 +67,7 @@ def _loads(gates: GateNetlist, cells: Mapping[str, LibertyCell], pdk: Pdk) -> tu
     """Estimated loads [E] in fF: of the macros' pins and the wire to them; of all. Clock nets have none."""
     nets = len(gates.net_names)
     sink = ~gates.pin_is_driver & (gates.pin_net >= 0)
-    pins = [
-        cells[gates.instance_masters[i]].pins[name]
-        for i, name in zip(gates.pin_instance.tolist(), gates.pin_names, strict=True)
-    ]
+    pins = liberty_pins(gates, cells)
     capacitance = np.array([pin.capacitance for pin in pins])
     clock = np.array([pin.clock for pin in pins], dtype=bool)
     macro = _at_macro(gates, cells)
@@ -141,6 +138,6 @@ def _buffered(
     for pin in np.flatnonzero(at_macro).tolist():
         weak.get(int(gates.pin_net[pin]), []).append(pin)
     buffers = [
-        Buffering(net, _carrying(family, cells, far_load[net]), tuple(pins)) for net, pins in weak.items() if pins
+        InsertedBuffer(net, _carrying(family, cells, far_load[net]), tuple(pins)) for net, pins in weak.items() if pins
     ]
     return with_buffers(gates, buffers, (pdk.buffer.input, pdk.buffer.output), "to_macros")

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from eda_adapters.liberty import LibertyCell
+from eda_adapters.liberty import LibertyCell, LibertyPin
 from placer.netlist import BoolArray, IntArray
 
 CONSTANT: dict[int | str, int] = {"0": -1, "1": -2, "x": -1, "z": -1}
@@ -56,8 +56,16 @@ class GateNetlist:
         return np.searchsorted(self.pin_instance, np.arange(len(self.instance_names) + 1)).astype(np.int32)
 
 
+def liberty_pins(gates: GateNetlist, cells: Mapping[str, LibertyCell]) -> list[LibertyPin]:
+    """What the library says of each pin, [P]."""
+    return [
+        cells[gates.instance_masters[i]].pins[name]
+        for i, name in zip(gates.pin_instance.tolist(), gates.pin_names, strict=True)
+    ]
+
+
 @dataclass(frozen=True)
-class Buffering:
+class InsertedBuffer:
     """A buffer on a net, which takes over some of what the net drives.
 
     Attributes:
@@ -76,7 +84,7 @@ class Buffering:
 
 
 def with_buffers(
-    gates: GateNetlist, buffers: Sequence[Buffering], pins: tuple[str, str], suffix: str = "repeated"
+    gates: GateNetlist, buffers: Sequence[InsertedBuffer], pins: tuple[str, str], suffix: str = "repeated"
 ) -> GateNetlist:
     """The netlist with buffers, which come last in their order; each has a net of its own, with its net's RTL names.
 

@@ -16,14 +16,14 @@ from pathlib import Path
 import numpy as np
 
 from eda_adapters.cells import TOOL as CELLS_TOOL
-from eda_adapters.cells import settle_cells, spread_cells
-from eda_adapters.floorplan import Core, core_of, flat_netlist, net_numbers, pin_positions, router_tile
-from eda_adapters.gates import GateNetlist, write_verilog
+from eda_adapters.cells import place_cells_globally, place_cells_in_rows
+from eda_adapters.floorplan import Core, core_of, net_numbers, pin_positions, router_tile
+from eda_adapters.gates import GateNetlist, liberty_pins, write_verilog
 from eda_adapters.layout import write_layout, write_picture
 from eda_adapters.liberty import Library, read_liberty
 from eda_adapters.opensta import time_design
 from eda_adapters.power_model import PowerModel
-from eda_adapters.repeaters import repeat_long_wires, repeated, write_repeaters
+from eda_adapters.repeaters import repeat_long_wires, write_repeaters
 from eda_adapters.spef import extract, write_spef
 from eda_adapters.steiner import steiner_trees
 from eda_adapters.technology import MacroFiles, Pdk
@@ -42,7 +42,7 @@ class Ppa:
 
     metrics: Mapping[str, float]  # METRICS2.1 key to value: um, um2, ns, W
     tools: Mapping[str, str]  # the same keys to the tool and version that gave the value
-    files: Mapping[str, Path]  # verilog, def, spef, picture, metrics
+    files: Mapping[str, Path]  # verilog, def, spef, picture, metrics; the embedded flow: repeaters, too
     placement: Placement  # of every node of the flat netlist; what a flow has added is in the DEF
     path: tuple[str, ...]  # pins of the worst path from register to register, "instance/pin"
     seed: int
@@ -85,16 +85,10 @@ def implement(
     liberty = read_liberty(*liberty_files)
     core = core_of(netlist.canvas, library, pdk)
     snapped = snap_macros(netlist, placement, core)
-    spread = spread_cells(netlist, snapped, core, seed, cell_halo)
-    repeaters, places = repeat_long_wires(gates, netlist, spread, liberty.cells, pdk, clock)
-    instances = len(gates.instance_names)
-    gates = repeated(gates, repeaters, pdk)
-    netlist = flat_netlist(gates, library, netlist.canvas)
-    spread = Placement(
-        np.insert(spread.position, [instances] * len(places), places, axis=0),
-        np.insert(spread.orientation, [instances] * len(places), 0),
-    )
-    placed = settle_cells(netlist, spread, core, seed, cell_halo)
+    spread = place_cells_globally(netlist, snapped, core, seed, cell_halo)
+    repeated = repeat_long_wires(gates, netlist, spread, library, liberty.cells, pdk, clock)
+    gates, netlist = repeated.gates, repeated.netlist
+    placed = place_cells_in_rows(netlist, repeated.placement, core, seed, cell_halo)
 
     pins = pin_positions(netlist, placed)[netlist.net_pins]
     trees = steiner_trees(pins, netlist.net_start)
@@ -121,7 +115,7 @@ def implement(
             "finish__global_route__wirelength__estimated": trees.tiled_length(router_tile(library)),
             "finish__timing__drv__max_cap": float(overloaded),
         },
-        REPEATERS_TOOL: {"finish__design__instance__count__setup_buffer": float(len(repeaters))},
+        REPEATERS_TOOL: {"finish__design__instance__count__setup_buffer": float(len(repeated.buffers))},
         CELLS_TOOL: {"finish__hpwl_um": _hpwl(pins, netlist)},
         timing.tool: {
             "finish__timing__setup__ws": timing.worst_slack,
@@ -157,14 +151,12 @@ def implement(
         "repeaters": out_dir / "repeaters.json",
         "metrics": out_dir / "metrics.json",
     }
-    write_repeaters(files["repeaters"], repeaters)
+    write_repeaters(files["repeaters"], repeated.buffers)
     write_layout(files["def"], gates, netlist, placed, core, library, pdk)
     write_picture(files["picture"], gates, netlist, placed, core, trees, net, timing.path_pins, timing.min_period)
     write_metrics(files["metrics"], metrics)
     tools = {key: tool for tool, values in by_tool.items() for key in values}
-    given = np.r_[:instances, instances + len(repeaters) : len(netlist.node_names)]
-    before = Placement(placed.position[given], placed.orientation[given])
-    return Ppa(metrics, tools, files, before, timing.path_pins, seed)
+    return Ppa(metrics, tools, files, repeated.without(placed), timing.path_pins, seed)
 
 
 def snap_macros(netlist: Netlist, placement: Placement, core: Core) -> Placement:
@@ -194,10 +186,7 @@ def snap_macros(netlist: Netlist, placement: Placement, core: Core) -> Placement
 
 def _overloaded(gates: GateNetlist, liberty: Library, wire: FloatArray, pdk: Pdk, clock_net: int) -> int:
     """Nets, without the clock, whose load exceeds what their driver may have: a router's flow would buffer them."""
-    pins = [
-        liberty.cells[gates.instance_masters[i]].pins[name]
-        for i, name in zip(gates.pin_instance.tolist(), gates.pin_names, strict=True)
-    ]
+    pins = liberty_pins(gates, liberty.cells)
     load, most = wire.copy(), np.full(len(wire), np.inf)
     np.add.at(load, gates.port_net[~gates.port_is_input], pdk.load)
     connected = gates.pin_net >= 0

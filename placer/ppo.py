@@ -87,13 +87,13 @@ class TrainConfig:
 class TrainState:
     """All that an update changes; with the seed it determines the rest of a training run.
 
-    ``value_mean`` and ``value_square`` are running moments of the returns, by which values are normalised.
+    ``value_mean`` and ``value_variance`` are running moments of the returns, by which values are normalised.
     """
 
     params: Params
     optimizer: optax.OptState
     value_mean: Array  # []
-    value_square: Array  # []
+    value_variance: Array  # []
     update: Array  # []
     best_cost: Array  # []
     best_position: Array  # [N, 2] um
@@ -168,7 +168,7 @@ def initial_state(problem: Problem, config: TrainConfig, seed: int, params: Para
         params=params,
         optimizer=optimizer(config).init(params),
         value_mean=jnp.float32(0),
-        value_square=jnp.float32(0),
+        value_variance=jnp.float32(0),
         update=jnp.int32(0),
         best_cost=jnp.float32(jnp.inf),
         best_position=jnp.zeros((nodes, 2)),
@@ -276,6 +276,18 @@ def update(
     return learn(state, problem, key, config, episodes, done, score)
 
 
+def merged_moments(mean: Array, variance: Array, values: Array, share: Array | float) -> tuple[Array, Array]:
+    """Mean [] and variance [] of a mixture: values [T] with weight ``share``, and what had the moments before.
+
+    No square of a mean is taken off another one, which would leave nothing of a small variance in single precision
+    (T. F. Chan, G. H. Golub, R. J. LeVeque, "Algorithms for computing the sample variance", The American Statistician
+    37(3), 1983).
+    """
+    apart = values.mean() - mean
+    within = (1 - share) * variance + share * values.var()
+    return mean + share * apart, within + share * (1 - share) * apart**2
+
+
 def learn(
     state: TrainState,
     problem: Problem,
@@ -302,9 +314,8 @@ def learn(
 
     # Normalise returns by running moments, the first batch's at first.
     share = jnp.maximum(0.1, 1.0 / (state.update + 1.0))
-    mean = state.value_mean + share * (-cost.mean() - state.value_mean)
-    square = state.value_square + share * ((cost**2).mean() - state.value_square)
-    deviation = jnp.sqrt(jnp.maximum(square - mean**2, 1e-8))
+    mean, variance = merged_moments(state.value_mean, state.value_variance, -cost, share)
+    deviation = jnp.sqrt(jnp.maximum(variance, 1e-8))
     value = steps.value * deviation + mean
     active = steps.observation.active
     gain = advantages(value, active, -cost, config.discount, config.trace)
@@ -339,7 +350,7 @@ def learn(
         params,
         moments,
         mean,
-        square,
+        variance,
         state.update + 1,
         jnp.where(better, outcome.cost[first], state.best_cost),
         jnp.where(better, outcome.position[first], state.best_position),

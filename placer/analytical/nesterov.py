@@ -38,7 +38,7 @@ PATIENCE = 300
 
 
 class Best(NamedTuple):
-    """Where the overflow was least; fields as of ``State``."""
+    """Where the overflow was least, of those after the schedule's fewest iterations; fields as of ``State``."""
 
     position: Array
     length: Array
@@ -134,7 +134,7 @@ def _attempt(system: System, schedule: Schedule, state: State) -> State:
 
     none, one = jnp.zeros((), jnp.int32), jnp.ones((), jnp.int32)
     iteration = state.iteration + one
-    better = ((overflow < state.best.overflow) & ~first) | (iteration <= schedule.fewest)
+    better = (overflow < state.best.overflow) | (iteration <= schedule.fewest)
     best = jax.tree.map(partial(jnp.where, better), Best(position, length, overflow, iteration), state.best)
     done = State(
         position, ahead, pull, push, jnp.where(first, 1.0, momentum), next_step, none, weight, length, overflow,

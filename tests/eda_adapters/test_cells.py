@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from eda_adapters.cells import rows_around, settle_cells, spread_cells
+from eda_adapters.cells import place_cells_globally, place_cells_in_rows, rows_around
 from eda_adapters.floorplan import Core, pin_positions
 from placer.netlist import Canvas, InputError, Netlist, NodeKind, Orientation, Placement
 
@@ -42,7 +42,7 @@ def design(cells: int, seed: int = 0) -> tuple[Netlist, Placement]:
 
 
 def place_cells(netlist: Netlist, start: Placement, seed: int = 0) -> Placement:
-    return settle_cells(netlist, spread_cells(netlist, start, CORE, seed), CORE, seed)
+    return place_cells_in_rows(netlist, place_cells_globally(netlist, start, CORE, seed), CORE, seed)
 
 
 def test_cells_are_strictly_legal_deterministic_and_seeded() -> None:
@@ -103,6 +103,6 @@ def test_rows_keep_clear_of_macros_and_halos() -> None:
 def test_too_many_cells_are_refused_in_words() -> None:
     netlist, placement = design(8000)
     with pytest.raises(InputError, match="do not fit the rows"):
-        spread_cells(netlist, placement, CORE)
+        place_cells_globally(netlist, placement, CORE)
     with pytest.raises(InputError, match="do not fit the rows"):
-        settle_cells(netlist, placement, CORE)
+        place_cells_in_rows(netlist, placement, CORE)

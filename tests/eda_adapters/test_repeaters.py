@@ -1,107 +1,26 @@
-"""Repeaters: the best of all ways to place them, on trees small enough to try each; functions stay; errors."""
+"""Repeaters: functions stay, OpenSTA finds the wires faster, what was chosen can be read back."""
 
 from __future__ import annotations
 
-import itertools
-import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from eda_adapters import repeaters
-from eda_adapters.gates import Buffering, GateNetlist, with_buffers
+from eda_adapters.floorplan import flat_netlist, net_numbers, pin_positions
+from eda_adapters.gates import GateNetlist, InsertedBuffer, with_buffers, write_verilog
 from eda_adapters.liberty import read_liberty
+from eda_adapters.opensta import Timing, time_design
 from eda_adapters.pdk import load_pdk
-from eda_adapters.repeaters import PRICE_NS, Gate, Repeater, Technology, fastest, read_repeaters, write_repeaters
-from placer.netlist import InputError
+from eda_adapters.repeaters import read_repeaters, repeat_long_wires, repeated, write_repeaters
+from eda_adapters.spef import extract, write_spef
+from eda_adapters.steiner import steiner_trees
+from placer.formats.lef import read_lef
+from placer.netlist import Canvas, InputError, Netlist, Placement
 
 PDK = load_pdk("nangate45")
-NOWHERE = np.zeros((0, 4))
-
-
-def technology() -> Technology:
-    """Nangate45's, with two of its buffers and few places, so that all ways can be tried."""
-    whole = Technology.of(PDK, read_liberty(*PDK.corner.liberty).cells)
-    chosen = tuple(r for r in whole.repeaters if r.cell in ("BUF_X2", "BUF_X8"))
-    return Technology(chosen, whole.ohm, whole.farad, 1e9)  # one step for each edge
-
-
-def worst_delay(
-    tech: Technology, tree: list[tuple[int, int, float]], loads: list[float], driver: Gate, at: dict[int, Repeater]
-) -> float:
-    """The slowest sink's delay and the repeaters' prices on its way, gate by gate; ``at`` by edge, at its upper end."""
-
-    def below(node: int) -> tuple[float, float]:
-        load, delay = (
-            (loads[node], 0.0) if node and node < len(loads) else (0.0, 0.0 if node < len(loads) else -math.inf)
-        )
-        for k, (upper, lower, length) in enumerate(tree):
-            if upper != node:
-                continue
-            there, late = below(lower)
-            wire, ohm = tech.farad * length, tech.ohm * length * 1e-6
-            there, late = there + wire, late + ohm * (wire / 2 + there)
-            if k in at:
-                gate = at[k].gate
-                if there > gate.most:
-                    return math.inf, math.inf
-                there, late = at[k].load, late + gate.delay + gate.resistance * there + PRICE_NS
-            load, delay = load + there, max(delay, late)
-        return load, delay
-
-    load, delay = below(0)
-    return math.inf if load > driver.most else delay + driver.delay + driver.resistance * load
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.integers(0, 10**6))
-def test_no_other_choice_is_faster(seed: int) -> None:
-    random, tech = np.random.default_rng(seed), technology()
-    pins = int(random.integers(2, 5))
-    nodes = random.uniform(0, 1500, (pins + int(random.integers(0, 2)), 2))
-    parents = [int(random.integers(0, i)) for i in range(1, len(nodes))]
-    leaves = {i for i in range(pins, len(nodes)) if i not in parents}
-    nodes = np.delete(nodes, sorted(leaves), axis=0)  # a Steiner point has something behind it
-    parents = [p for i, p in enumerate(parents, 1) if i not in leaves]
-    loads = random.uniform(1, 60, pins)
-    driver = Gate(0.03, random.uniform(0.001, 0.01), 1e9)
-    edges = [(p, i, float(np.abs(nodes[p] - nodes[i]).sum())) for i, p in enumerate(parents, 1)]
-    found = fastest(tech, nodes, np.array([edge[:2] for edge in edges]), loads, driver, NOWHERE)
-    ways = itertools.product((None, *tech.repeaters), repeat=len(edges))
-    delays = (worst_delay(tech, edges, loads.tolist(), driver, {k: r for k, r in enumerate(way) if r}) for way in ways)
-    assert found.delay == pytest.approx(min(delays), rel=1e-9)
-
-
-def test_a_long_wire_gets_evenly_spaced_repeaters_and_delay_grows_linearly() -> None:
-    cells = read_liberty(*PDK.corner.liberty).cells
-    tech, driver = Technology.of(PDK, cells), Gate(0.03, 0.003, 60.0)
-    delays = []
-    for length in (1000.0, 2000.0, 4000.0):
-        nodes = np.array([(0.0, 0.0), (length / 2, length / 2)])
-        option = fastest(tech, nodes, np.array([(0, 1)]), np.array([0.0, 2.0]), driver, NOWHERE)
-        found: list[Buffering] = []
-        places: list[tuple[float, float]] = []
-        repeaters._collect(option, 0, [0, 1], 2, found, places)
-        delays.append(option.delay)
-        along = np.sort(np.array(places).sum(axis=1))
-        assert np.diff(along).max() < 3 * tech.spacing
-        assert len(found) > length / (3 * tech.spacing)
-    assert delays[2] - delays[1] == pytest.approx(2 * (delays[1] - delays[0]), rel=0.1)
-
-
-def test_no_repeater_lies_in_a_macro() -> None:
-    tech = Technology.of(PDK, read_liberty(*PDK.corner.liberty).cells)
-    nodes, macro = np.array([(0.0, 0.0), (3000.0, 0.0)]), np.array([(500.0, -10.0, 2500.0, 10.0)])
-    option = fastest(tech, nodes, np.array([(0, 1)]), np.array([0.0, 2.0]), Gate(0.03, 0.003, 60.0), macro)
-    found: list[Buffering] = []
-    places: list[tuple[float, float]] = []
-    repeaters._collect(option, 0, [0, 1], 2, found, places)
-    assert places
-    assert all(not 500 < x < 2500 for x, _ in places)
+LENGTH = 2000.0
 
 
 def one_net() -> GateNetlist:
@@ -123,7 +42,7 @@ def one_net() -> GateNetlist:
 
 
 def test_buffers_take_over_what_they_drive_and_ports_keep_their_names() -> None:
-    chain = [Buffering(1, "BUF_X2", ports=(1,)), Buffering(1, "BUF_X4", sinks=(2,), buffers=(0,))]
+    chain = [InsertedBuffer(1, "BUF_X2", ports=(1,)), InsertedBuffer(1, "BUF_X4", sinks=(2,), buffers=(0,))]
     after = with_buffers(one_net(), chain, ("A", "Z"))
     first, second = 3, 4
     assert after.instance_masters[2:] == ("BUF_X2", "BUF_X4")
@@ -136,10 +55,82 @@ def test_buffers_take_over_what_they_drive_and_ports_keep_their_names() -> None:
 
 def test_what_is_written_is_read_and_what_is_broken_refused(tmp_path: Path) -> None:
     path = tmp_path / "repeaters.json"
-    some = [Buffering(1, "BUF_X2", ports=(1,)), Buffering(1, "BUF_X4", sinks=(2,), buffers=(0,))]
+    some = [InsertedBuffer(1, "BUF_X2", ports=(1,)), InsertedBuffer(1, "BUF_X4", sinks=(2,), buffers=(0,))]
     write_repeaters(path, some)
     assert [asdict(one) for one in read_repeaters(path)] == [asdict(one) for one in some]
     for wrong in ("", "1", '[{"net": 1}]', "[1]"):
         path.write_text(wrong)
         with pytest.raises(InputError, match=r"repeaters.json: no repeaters can be read"):
             read_repeaters(path)
+
+
+def far_apart() -> tuple[GateNetlist, Netlist, Placement]:
+    """A flip-flop at the left end of a long die drives one at the right end."""
+    gates = GateNetlist(
+        top="far",
+        instance_names=("left", "right"),
+        instance_masters=("DFF_X1", "DFF_X1"),
+        net_names=("clk", "in", "far", "out"),
+        net_rtl=((), (), (), ()),
+        port_names=("clk", "in", "out"),
+        port_is_input=np.array([True, True, False]),
+        port_net=np.array([0, 1, 3], np.int32),
+        pin_names=("CK", "D", "Q", "CK", "D", "Q"),
+        pin_instance=np.array([0, 0, 0, 1, 1, 1], np.int32),
+        pin_net=np.array([0, 1, 2, 0, 2, 3], np.int32),
+        pin_is_driver=np.array([False, False, True, False, False, True]),
+    )
+    netlist = flat_netlist(gates, read_lef(*PDK.lefs), Canvas(LENGTH, 14.0, 8, 8))
+    position = np.array([(5.0, 7.0), (LENGTH - 5, 7.0), (0.0, 1.4), (0.0, 7.0), (LENGTH, 7.0)])
+    return gates, netlist, Placement(position, np.zeros(5, np.int8))
+
+
+def timed(gates: GateNetlist, netlist: Netlist, placement: Placement, folder: Path) -> Timing:
+    trees = steiner_trees(pin_positions(netlist, placement)[netlist.net_pins], netlist.net_start)
+    folder.mkdir()
+    wires = extract(trees, PDK.layers[PDK.signal_layer])
+    write_verilog(gates, folder / "netlist.v")
+    write_spef(folder / "wires.spef", gates, netlist, net_numbers(gates, netlist), trees, wires, PDK.load)
+    files = (folder / "netlist.v", gates.top, folder / "wires.spef", PDK.corner.liberty, PDK, 2.0, folder)
+    return time_design(*files)
+
+
+@pytest.mark.eda
+def test_opensta_finds_a_long_wire_faster_and_none_to_be_gained_by_fewer(tmp_path: Path) -> None:
+    gates, netlist, placement = far_apart()
+    found = repeat_long_wires(
+        gates, netlist, placement, read_lef(*PDK.lefs), read_liberty(*PDK.corner.liberty).cells, PDK, "clk"
+    )
+    assert found.without(found.placement).position == pytest.approx(placement.position)
+    assert len(found.buffers) > 2
+    alone = timed(gates, netlist, placement, tmp_path / "alone").min_period
+    best = timed(found.gates, found.netlist, found.placement, tmp_path / "repeated").min_period
+    assert best < 0.6 * alone
+    for left_out in range(len(found.buffers)):
+        fewer = without_one(found.buffers, left_out)
+        keep = np.delete(np.arange(len(found.placement.position)), len(gates.instance_names) + left_out)
+        at = Placement(found.placement.position[keep], found.placement.orientation[keep])
+        after = repeated(gates, fewer, PDK)
+        other = timed(after, flat_netlist(after, read_lef(*PDK.lefs), netlist.canvas), at, tmp_path / f"{left_out}")
+        assert other.min_period > best + 0.005, left_out  # half of its price, for what the model leaves out
+
+
+def without_one(buffers: list[InsertedBuffer], gone: int) -> list[InsertedBuffer]:
+    """What the buffer ``gone`` of a chain drives hangs on the one before it."""
+    lost = buffers[gone]
+    kept = []
+    for buffer in buffers[:gone] + buffers[gone + 1 :]:
+        if gone in buffer.buffers:
+            buffer = replace(buffer, sinks=lost.sinks, buffers=lost.buffers)
+        kept.append(replace(buffer, buffers=tuple(b - (b > gone) for b in buffer.buffers)))
+    return kept
+
+
+def test_a_design_of_short_wires_stays_as_it_is() -> None:
+    gates, netlist, placement = far_apart()
+    near = Placement(np.minimum(placement.position, 20.0), placement.orientation)
+    cells = read_liberty(*PDK.corner.liberty).cells
+    found = repeat_long_wires(gates, netlist, near, read_lef(*PDK.lefs), cells, PDK, "clk")
+    assert found.buffers == []
+    assert found.gates.net_names == gates.net_names
+    assert np.array_equal(found.placement.position, near.position)
