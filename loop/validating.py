@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Column, Table
 
+from loop.cli_options import console
 from loop.errors import LoopError
 
 validate_app = typer.Typer(no_args_is_help=True, help="Compare a model with what it models, and print the error.")
-console = Console(highlight=False, markup=False)
 
 
 @validate_app.command("cost")
