@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import Annotated
@@ -66,19 +67,21 @@ def validate_flow(
 ) -> None:
     """Compare the embedded flow's estimate with OpenROAD's figures of the same placements, as last measured.
 
+    "of itself" is the tau between OpenROAD's slack and its own with another seed.
+
     Example: [bold]chiploop validate flow[/bold]
     """
     from eda_adapters.openroad.agreement import FEWEST_RANKED, agreements, read_pairs
 
     pairs = read_pairs(data or Path(__file__).resolve().parents[1] / "benchmarks" / "results" / "flow.json")
     table = Table(
-        Column("design", no_wrap=True), "runs", "tau slack", "tau length", "length", "period", "power",
+        Column("design", no_wrap=True), "runs", "tau slack", "of itself", "tau length", "length", "period", "power",
         title="embedded estimate against OpenROAD: Kendall's tau, and mean error after factors from the other designs",
     )  # fmt: skip
     for row in agreements(pairs):
         taus = (
-            f"{tau:+.2f}" if row.placements >= FEWEST_RANKED else ""
-            for tau in (row.tau_worst_slack, row.tau_wirelength)
+            f"{tau:+.2f}" if row.placements >= FEWEST_RANKED and math.isfinite(tau) else ""
+            for tau in (row.tau_worst_slack, row.own_tau_worst_slack, row.tau_wirelength)
         )
         shares = (f"{error:.1%}" for error in (row.wirelength_error, row.min_period_error, row.power_error))
         table.add_row(row.design, str(row.placements), *taus, *shares)

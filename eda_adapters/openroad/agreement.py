@@ -2,7 +2,8 @@
 
 Ranks are compared within a design (Kendall's tau-b). Values are compared after calibration on the *other* designs, so
 that no design's error is measured with constants fitted to itself: one factor each. The wire length is compared as the
-global router counts it, which is far above the wires' own length: see ``SteinerTrees.tiled_length``.
+global router counts it, which is far above the wires' own length: see ``SteinerTrees.tiled_length``. Where OpenROAD ran
+twice, with two seeds, its ranks are compared with its own, which says how much agreement there is to be had.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 
@@ -47,6 +48,7 @@ class Pair:
     estimated: Mapping[str, float]  # figure to value
     routed: Mapping[str, float]
     tool: str  # OpenROAD and its version
+    again: Mapping[str, float] = field(default_factory=dict)  # OpenROAD with another seed; empty if that was not run
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,26 @@ class Agreement:
     wirelength_error: float  # mean over placements of |calibrated estimate / OpenROAD - 1|
     min_period_error: float
     power_error: float
+    own_tau_worst_slack: float  # of OpenROAD's two seeds, over placements that have both; nan below two
+    own_tau_wirelength: float
 
 
-def pair(design: str, placement: str, estimated: Mapping[str, float], routed: Mapping[str, float], tool: str) -> Pair:
-    """A pair from the metrics of both flows; KeyError if a figure is missing."""
-    ours = {figure: estimated[key] for figure, key in ESTIMATED.items()}
-    return Pair(design, placement, ours, {figure: routed[key] for figure, key in ROUTED.items()}, tool)
+def pair(
+    design: str,
+    placement: str,
+    estimated: Mapping[str, float],
+    routed: Mapping[str, float],
+    tool: str,
+    again: Mapping[str, float] | None = None,
+) -> Pair:
+    """A pair from the metrics of both flows, and of OpenROAD with another seed; KeyError if a figure is missing."""
+
+    def of(metrics: Mapping[str, float], keys: Mapping[str, str]) -> dict[str, float]:
+        return {figure: metrics[key] for figure, key in keys.items()}
+
+    return Pair(
+        design, placement, of(estimated, ESTIMATED), of(routed, ROUTED), tool, of(again, ROUTED) if again else {}
+    )
 
 
 def read_pairs(path: Path) -> list[Pair]:
@@ -74,7 +90,8 @@ def read_pairs(path: Path) -> list[Pair]:
     try:
         pairs = [Pair(**entry) for entry in json.loads(path.read_text()).get("pairs", [])]
         for one in pairs:
-            for side, figure in product((one.estimated, one.routed), ESTIMATED):
+            sides = [one.estimated, one.routed, *([one.again] if one.again else [])]
+            for side, figure in product(sides, ESTIMATED):
                 value = side.get(figure, math.nan)
                 if not math.isfinite(value) or (value <= 0 and figure != SLACK):
                     raise ValueError(f"{figure} of {one.design}, {one.placement} is {value}")
@@ -105,14 +122,22 @@ def agreements(pairs: Sequence[Pair]) -> list[Agreement]:
             figure: statistics.mean(abs(factor * p.estimated[figure] / p.routed[figure] - 1) for p in here)
             for figure, factor in calibrate(p for p in pairs if p.design != design).items()
         }
-        slack, length = _tau(here, SLACK), _tau(here, LENGTH)
-        rows.append(Agreement(design, len(here), slack, length, error[LENGTH], error[PERIOD], error[POWER]))
+        both = [p for p in here if p.again]
+        taus = {
+            figure: _tau([p.estimated for p in here], [p.routed for p in here], figure) for figure in (SLACK, LENGTH)
+        }
+        own = {figure: _tau([p.again for p in both], [p.routed for p in both], figure) for figure in (SLACK, LENGTH)}
+        rows.append(
+            Agreement(
+                design, len(here), taus[SLACK], taus[LENGTH], error[LENGTH], error[PERIOD], error[POWER],
+                own[SLACK], own[LENGTH],
+            )
+        )  # fmt: skip
     return rows
 
 
-def _tau(pairs: Sequence[Pair], figure: str) -> float:
+def _tau(one: Sequence[Mapping[str, float]], other: Sequence[Mapping[str, float]], figure: str) -> float:
     """Kendall's tau-b of a figure over placements; not a number below two."""
-    if len(pairs) < 2:
+    if len(one) < 2:
         return math.nan
-    found = kendalltau([p.estimated[figure] for p in pairs], [p.routed[figure] for p in pairs])
-    return float(found.statistic)
+    return float(kendalltau([a[figure] for a in one], [b[figure] for b in other]).statistic)

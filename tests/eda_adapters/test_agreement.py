@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+import math
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,17 @@ def test_ranks_and_errors_by_hand() -> None:
     assert one.power_error == two.power_error == 0.0
 
 
+def test_openroad_is_compared_with_itself_where_it_ran_twice() -> None:
+    pairs = made_up("first", 1.0, [-1.0, -2.0, -3.0], [130.0, 260.0, 390.0])
+    (row,) = agreements(pairs)
+    assert math.isnan(row.own_tau_worst_slack)
+    again = [-2.0, -3.0, -1.0]  # one of three pairs as it was
+    twice = [replace(p, again={**p.routed, "worst_slack": slack}) for p, slack in zip(pairs, again, strict=True)]
+    (row,) = agreements(twice)
+    assert (row.tau_worst_slack, row.own_tau_wirelength) == (1.0, 1.0)
+    assert row.own_tau_worst_slack == pytest.approx(-1 / 3)
+
+
 def test_one_design_has_no_factors() -> None:
     (row,) = agreements(made_up("only", 2.0, [-1.0, -2.0], [100.0, 200.0]))
     assert row.min_period_error == pytest.approx(0.5)
@@ -50,6 +62,10 @@ def test_pairs_are_read_back(tmp_path: Path) -> None:
     path = tmp_path / "flow.json"
     path.write_text(json.dumps({"figures": [], "pairs": [asdict(found)]}))
     assert read_pairs(path) == [found]
+    twice = pair("d", "p", ours, theirs, "OpenROAD x", dict.fromkeys(ROUTED.values(), 3.0))
+    path.write_text(json.dumps({"pairs": [asdict(twice)]}))
+    assert read_pairs(path) == [twice]
+    assert twice.again["power"] == 3.0
     no_length, no_power = asdict(found), asdict(found)
     no_length["routed"] = dict(found.routed, wirelength=0.0)
     no_power["estimated"] = dict(found.estimated, power=float("nan"))
