@@ -17,8 +17,8 @@ from rich.console import Console
 from loop.cli_design import design_app, rtl_app
 from loop.cli_options import Seed, console, openroad_settings
 from loop.cli_placer import placer_app
+from loop.cli_validate import validate_app
 from loop.errors import LoopError, describe, exit_code
-from loop.validating import validate_app
 
 app = typer.Typer(
     no_args_is_help=True,
