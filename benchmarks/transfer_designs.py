@@ -37,6 +37,22 @@ LEARNT = {
     "tall": AcceleratorSpec(rows=8, weight_banks=1),
     "wide": AcceleratorSpec(cols=8, act_banks=2, weight_banks=2, result_banks=16, words_per_bank=128),
     "dma": AcceleratorSpec(act_banks=2, weight_banks=2, edge="dma"),
+    "a2w4": AcceleratorSpec(act_banks=2, words_per_bank=128),
+    "a8w8": AcceleratorSpec(act_banks=8, weight_banks=8),
+    "a4w1": AcceleratorSpec(weight_banks=1, words_per_bank=512),
+    "a4w8": AcceleratorSpec(weight_banks=8, words_per_bank=64),
+    "wide_stationary": AcceleratorSpec(
+        cols=8, act_banks=2, weight_banks=2, result_banks=16, dataflow="output_stationary"
+    ),
+    "float_2x2": AcceleratorSpec(
+        rows=2, cols=2, act_banks=1, weight_banks=1, result_banks=4, words_per_bank=128, operands="bfloat16"
+    ),
+    "float_4x2": AcceleratorSpec(
+        cols=2, act_banks=2, weight_banks=2, result_banks=4, words_per_bank=64, operands="bfloat16"
+    ),
+    "float_2x4": AcceleratorSpec(
+        rows=2, act_banks=1, weight_banks=2, result_banks=8, words_per_bank=64, operands="bfloat16"
+    ),
 }
 
 VALIDATION = {
@@ -45,7 +61,8 @@ VALIDATION = {
 }
 """Neither learnt on nor held out: what decides how much of a policy a warm start keeps."""
 
-SYNTHETIC = tuple((16, seed) for seed in range(4))
+SYNTHETIC = (*((16, seed) for seed in range(4)), (8, 0), (10, 0), (12, 0))
+"""Hard macros and seed of each."""
 
 MIRRORS = 4
 """Each netlist learnt on is seen as it is and in three mirrors."""

@@ -74,7 +74,7 @@ def time_design(
 
     Args:
         verilog: flat netlist, and ``top``, its module.
-        spef: parasitics with the netlist's names; None for wires without any.
+        spef: parasitics with the netlist's names; None: wires as the library's default wire load model has them.
         liberty: all Liberty files, those of the SRAM macros too.
         pdk: gives the driving cell.
         period: ns.
