@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.table import Column, Table
 
 from loop.cli_options import console
@@ -67,7 +68,7 @@ def validate_flow(
 ) -> None:
     """Compare the embedded flow's estimate with OpenROAD's figures of the same placements, as last measured.
 
-    "of itself" is the tau between OpenROAD's slack and its own with another seed.
+    "itself" is the tau between OpenROAD's slack and its own with another seed.
 
     Example: [bold]chiploop validate flow[/bold]
     """
@@ -75,7 +76,8 @@ def validate_flow(
 
     pairs = read_pairs(data or Path(__file__).resolve().parents[1] / "benchmarks" / "results" / "flow.json")
     table = Table(
-        Column("design", no_wrap=True), "runs", "tau slack", "of itself", "tau length", "length", "period", "power",
+        Column("design", no_wrap=True), "runs", "tau slack", "itself", "tau length", "length", "period", "power",
+        box=SIMPLE_HEAD, padding=(0, 1, 0, 0),
         title="embedded estimate against OpenROAD: Kendall's tau, and mean error after factors from the other designs",
     )  # fmt: skip
     for row in agreements(pairs):
