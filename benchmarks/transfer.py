@@ -119,14 +119,13 @@ def warm_starts(config: TrainConfig, policies: Sequence[Any]) -> dict[str, Any]:
 
 
 def search(
-    problem: Problem, design: tuple[Netlist, Placement], config: TrainConfig, learnt: Sequence[Any], moves: int
+    problem: Problem, design: tuple[Netlist, Placement], config: TrainConfig, pretrained: Sequence[Any], moves: int
 ) -> list[dict[str, float]]:
     """``auto`` with a policy's best of an update's episodes as one more start, against ``auto`` alone.
 
-    The pre-trained policies take turns over the seeds.
-
-    Both get the same processor time: that of the episodes is taken off the moves, at the rate of the run without the
-    policy. Compilation is not counted. An untrained policy is the control.
+    The pre-trained policies take turns over the seeds. Both get the same processor time: that of the episodes is taken
+    off the moves, at the rate of the run without the policy. Compilation is not counted. An untrained policy is the
+    control.
     """
     netlist, initial = design
 
@@ -144,7 +143,7 @@ def search(
         began = time.process_time()
         alone = place_auto(netlist, initial, seed=seed, moves=moves).found.cost
         run = {"auto": alone, "auto_cpu_s": time.process_time() - began}
-        policies = {"policy": learnt[seed % len(learnt)], "untrained": untrained}
+        policies = {"policy": pretrained[seed % len(pretrained)], "untrained": untrained}
         for name, which in policies.items():
             began = time.process_time()
             start, run[name] = placed(which, seed)

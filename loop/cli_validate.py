@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from pathlib import Path
 from typing import Annotated
@@ -82,8 +81,12 @@ def validate_flow(
     )  # fmt: skip
     for row in agreements(pairs):
         taus = (
-            f"{tau:+.2f}" if row.placements >= FEWEST_RANKED and math.isfinite(tau) else ""
-            for tau in (row.tau_worst_slack, row.own_tau_worst_slack, row.tau_wirelength)
+            f"{tau:+.2f}" if count >= FEWEST_RANKED else ""
+            for tau, count in (
+                (row.tau_worst_slack, row.placements),
+                (row.own_tau_worst_slack, row.twice),
+                (row.tau_wirelength, row.placements),
+            )
         )
         shares = (f"{error:.1%}" for error in (row.wirelength_error, row.min_period_error, row.power_error))
         table.add_row(row.design, str(row.placements), *taus, *shares)

@@ -62,7 +62,8 @@ class Agreement:
     wirelength_error: float  # mean over placements of |calibrated estimate / OpenROAD - 1|
     min_period_error: float
     power_error: float
-    own_tau_worst_slack: float  # of OpenROAD's two seeds, over placements that have both; nan below two
+    twice: int  # placements that OpenROAD implemented with two seeds
+    own_tau_worst_slack: float  # between the two seeds, over those placements; nan below two
     own_tau_wirelength: float
 
 
@@ -130,7 +131,7 @@ def agreements(pairs: Sequence[Pair]) -> list[Agreement]:
         rows.append(
             Agreement(
                 design, len(here), taus[SLACK], taus[LENGTH], error[LENGTH], error[PERIOD], error[POWER],
-                own[SLACK], own[LENGTH],
+                len(both), own[SLACK], own[LENGTH],
             )
         )  # fmt: skip
     return rows

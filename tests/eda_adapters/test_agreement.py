@@ -41,11 +41,12 @@ def test_ranks_and_errors_by_hand() -> None:
 def test_openroad_is_compared_with_itself_where_it_ran_twice() -> None:
     pairs = made_up("first", 1.0, [-1.0, -2.0, -3.0], [130.0, 260.0, 390.0])
     (row,) = agreements(pairs)
+    assert row.twice == 0
     assert math.isnan(row.own_tau_worst_slack)
     again = [-2.0, -3.0, -1.0]  # one of three pairs as it was
     twice = [replace(p, again={**p.routed, "worst_slack": slack}) for p, slack in zip(pairs, again, strict=True)]
     (row,) = agreements(twice)
-    assert (row.tau_worst_slack, row.own_tau_wirelength) == (1.0, 1.0)
+    assert (row.twice, row.tau_worst_slack, row.own_tau_wirelength) == (3, 1.0, 1.0)
     assert row.own_tau_worst_slack == pytest.approx(-1 / 3)
 
 
