@@ -6,13 +6,12 @@ nothing of the published designs is learnt on.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.results import shared_data
 from placer.formats.plc import load_design
 from placer.netlist import Netlist, Placement
-from placer.pretrain import mirrored
+from placer.pretrain import varied
 from placer.synthetic import synthetic
 from rtl import AcceleratorSpec
 
@@ -58,17 +57,22 @@ LEARNT = {
 VALIDATION = {
     "small_axi": AcceleratorSpec(act_banks=1, weight_banks=1, edge="axi4"),
     "stationary_16": AcceleratorSpec(words_per_bank=128, dataflow="output_stationary"),
+    "small_stationary": AcceleratorSpec(act_banks=1, weight_banks=1, words_per_bank=64, dataflow="output_stationary"),
+    "a1w2": AcceleratorSpec(act_banks=1, weight_banks=2, words_per_bank=64),
+    "vector_a4": AcceleratorSpec(weight_banks=2, edge="dma", vector=True, words_per_bank=128),
+    "dma_a1": AcceleratorSpec(act_banks=1, weight_banks=1, edge="dma", words_per_bank=64),
+    "a4w4r16": AcceleratorSpec(result_banks=16, words_per_bank=128),
 }
-"""Neither learnt on nor held out: what decides how much of a policy a warm start keeps."""
+"""Neither learnt on nor held out: what decides how policies are pre-trained, and how much a warm start keeps."""
 
 SYNTHETIC = (*((16, seed) for seed in range(4)), (8, 0), (10, 0), (12, 0))
 """Hard macros and seed of each."""
 
-MIRRORS = 4
-"""Each netlist learnt on is seen as it is and in three mirrors."""
+VARIANTS = 8
+"""Of each netlist learnt on; none of them is the netlist itself."""
 
-GRID = 12
-"""Columns and rows of the cost's grid that all netlists learnt on get, so that they share compiled code."""
+GRIDS = (10, 12, 14, 16)
+"""Columns and rows of the cost's grid that variants get: as many as our accelerators have, few so as to share code."""
 
 
 def accelerator(name: str, spec: AcceleratorSpec) -> tuple[Netlist, Placement]:
@@ -95,11 +99,15 @@ def held_out(name: str) -> tuple[Netlist, Placement]:
     return load_design(folder / "netlist.pb.txt.gz", folder / "initial.plc")
 
 
-def learnt() -> list[tuple[Netlist, Placement]]:
-    """What a policy is pre-trained on: accelerators and synthetic netlists, each followed by its mirror images."""
+def learnt(seed: int) -> list[tuple[Netlist, Placement]]:
+    """What a policy is pre-trained on: ``VARIANTS`` of each of accelerators and synthetic netlists, one after another.
+
+    Equal seeds, equal variants.
+    """
     designs = [accelerator(name, spec) for name, spec in LEARNT.items()] + [synthetic(*which) for which in SYNTHETIC]
-    found = []
-    for netlist, initial in designs:
-        same = replace(netlist, canvas=replace(netlist.canvas, columns=GRID, rows=GRID))
-        found += [mirrored(same, initial, x, y) for x in (False, True) for y in (False, True)]
-    return found
+    first = seed * VARIANTS * len(designs)
+    return [
+        varied(*design, first + kind * VARIANTS + number, GRIDS)
+        for kind, design in enumerate(designs)
+        for number in range(VARIANTS)
+    ]

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 POLICY = "policy.msgpack"
 
+VARIANTS = 7
+"""Of each netlist, that pre-training learns on beside it."""
+
 KEEP_EVERY = 20
 """Updates of pre-training between two states of its policy file."""
 
@@ -108,7 +111,7 @@ def train_policy(
 
 
 def pretrain_policy(paths: Sequence[Path], training: Training, out: Path, console: Console) -> dict[str, Any]:
-    """Train one policy on several netlists by turns, each also in its three mirrors; write it and the curve.
+    """Train one policy on several netlists by turns, each also in ``VARIANTS`` variants; write it and the curve.
 
     The policy file is written every ``KEEP_EVERY`` updates, too; a run that was killed goes on from it as a new one
     with that parent.
@@ -125,24 +128,25 @@ def pretrain_policy(paths: Sequence[Path], training: Training, out: Path, consol
     """
     from loop.placing import load_netlist
     from placer.ppo import TrainConfig
-    from placer.pretrain import mirrored, pretrain, problems_of
+    from placer.pretrain import pretrain, problems_of, varied
 
     if training.updates is None:
         raise LoopError("pre-training has its budget in updates")
     designs = [load_netlist(path, None, (), training.seed) for path in paths]
     parent = read_policy(training.parent) if training.parent else None
     config = TrainConfig(updates=training.updates, halo=training.halo, kept=1.0)  # of what pre-training goes on with
-    views = [
-        mirrored(design.netlist, design.placement, x, y)
-        for design in designs
-        for x in (False, True)
-        for y in (False, True)
-    ]
-    mirrors = len(views) // len(designs)
+    views = []
+    for number, design in enumerate(designs):
+        views.append((design.netlist, design.placement))
+        for k in range(VARIANTS):
+            views.append(
+                varied(design.netlist, design.placement, (training.seed * len(designs) + number) * VARIANTS + k)
+            )
+    each = VARIANTS + 1
     out.mkdir(parents=True, exist_ok=True)
 
     def show(number: int, turn: int, cost: float, params: Params) -> None:
-        console.print(f"update {number + 1}, {paths[turn // mirrors].name}, cost {cost:.4f}", soft_wrap=True)
+        console.print(f"update {number + 1}, {paths[turn // each].name}, cost {cost:.4f}", soft_wrap=True)
         if (number + 1) % KEEP_EVERY == 0:
             write_policy(out / POLICY, params)
 
@@ -152,7 +156,7 @@ def pretrain_policy(paths: Sequence[Path], training: Training, out: Path, consol
         "netlists": [str(path) for path in paths],
         "seed": training.seed,
         "updates": len(result.cost),
-        "netlist": (result.design // mirrors).tolist(),
+        "netlist": (result.design // each).tolist(),
         "cost": result.cost.tolist(),
     }
     write_atomically(out / "training.json", json.dumps(found, indent=1))

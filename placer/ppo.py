@@ -19,6 +19,7 @@ from jax import Array
 from placer import env
 from placer.devices import spread
 from placer.env import Observation, Outcome
+from placer.graph import Graph
 from placer.policy import Params, PolicyConfig, PolicyNetwork, decide, encode, entropy, log_probability
 from placer.problem import Problem
 
@@ -221,20 +222,18 @@ def advantages(value: Array, active: Array, final: Array, discount: float, trace
     return gains
 
 
-def loss(
-    params: Params, problem: Problem, config: TrainConfig, batch: Batch, entropy_weight: Array
-) -> tuple[Array, Array]:
+def loss(params: Params, graph: Graph, config: TrainConfig, batch: Batch, entropy_weight: Array) -> tuple[Array, Array]:
     """The clipped surrogate, the value's loss and the entropy bonus; and [3]: entropy, KL and value error.
 
     Args:
         params: of the network.
-        problem: whose steps these are.
+        graph: of the netlist whose steps these are.
         config: clip and weights.
         batch: steps, all of them active.
         entropy_weight: [] of the bonus.
     """
-    nodes = encode(config.policy, params, problem.graph)
-    logits, value = decide(config.policy, params, nodes, problem.graph.present, batch.observation)
+    nodes = encode(config.policy, params, graph)
+    logits, value = decide(config.policy, params, nodes, graph.present, batch.observation)
     weight = batch.observation.active / jnp.maximum(batch.observation.active.sum(), 1)
     change = jnp.where(batch.observation.active, log_probability(logits, batch.action) - batch.log_probability, 0.0)
     ratio = jnp.exp(change)
@@ -273,7 +272,7 @@ def update(
 ) -> tuple[TrainState, Metrics]:
     """Collect a batch of episodes and learn from them; arguments as of ``learn``."""
     episodes = collect(problem, state.params, config, episode_keys(key, state.update, config))
-    return learn(state, problem, key, config, episodes, done, score)
+    return learn(state, problem.graph, key, config, episodes, done, score)
 
 
 def merged_moments(mean: Array, variance: Array, values: Array, share: Array | float) -> tuple[Array, Array]:
@@ -290,7 +289,7 @@ def merged_moments(mean: Array, variance: Array, values: Array, share: Array | f
 
 def learn(
     state: TrainState,
-    problem: Problem,
+    graph: Graph,
     key: Array,
     config: TrainConfig,
     episodes: Episodes,
@@ -301,7 +300,7 @@ def learn(
 
     Args:
         state: before.
-        problem: the netlist.
+        graph: of the netlist.
         key: of the whole run.
         config: of the run, static.
         episodes: of ``state.params``.
@@ -335,7 +334,7 @@ def learn(
     def descend(carry: tuple[Params, optax.OptState], chosen: Array) -> tuple[tuple[Params, optax.OptState], Array]:
         params, moments = carry
         some = jax.tree.map(lambda leaf: spread(leaf[chosen]), batch)
-        slope, report = jax.grad(loss, has_aux=True)(params, problem, config, some, bonus)
+        slope, report = jax.grad(loss, has_aux=True)(params, graph, config, some, bonus)
         change, moments = chain.update(slope, moments, params)
         params = jax.tree.map(lambda p, c: p - rate * c, params, change)
         return (params, moments), report

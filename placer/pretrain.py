@@ -10,11 +10,26 @@ import jax
 import numpy as np
 
 from placer.cost_jax import CostSizes
-from placer.netlist import FloatArray, IntArray, Netlist, Placement
+from placer.netlist import Canvas, FloatArray, IntArray, Netlist, NodeKind, Placement
 from placer.policy import Params
 from placer.ppo import TrainConfig, TrainState, episode_keys, initial_state
 from placer.problem import Problem, Sizes, bucket, problem_of, sizes_of
 from placer.train import collect_here, learn_here, same_network
+
+LEAST_SHRINK = 0.6
+"""Least share of a hard macro's width and height in a variant."""
+
+FILLED = (0.55, 0.92)
+"""Share of the canvas that a variant's macros, hard and soft, take."""
+
+LEAST_SOFT = 0.08
+"""Share of the canvas that a variant's soft macros take at least."""
+
+SOFT_SPREAD, WEIGHT_SPREAD = 0.2, 0.2
+"""Standard deviations of the logarithms of soft macros' areas and nets' weights in a variant, relative to before."""
+
+PORT_SHIFT = 0.25
+"""By how much of a side a variant's ports move along the outline at most."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +52,14 @@ class Pretrained:
 def problems_of(designs: Sequence[tuple[Netlist, Placement]], config: TrainConfig) -> list[Problem]:
     """The netlists as the environment sees them.
 
-    Those of the same grid and of about as many hard macros get the same sizes, so share compiled code.
+    Those of about as many hard macros get the same sizes, so share the compiled code that learns; those of the same
+    grid, too, share the code that plays.
+
+    Raises:
+        Infeasible: the hard macros of one do not fit, or no way was found in which they do.
     """
     needs = [sizes_of(*design) for design in designs]
-    groups = [
-        (netlist.canvas.columns, netlist.canvas.rows, bucket(need).hard)
-        for (netlist, _), need in zip(designs, needs, strict=True)
-    ]
+    groups = [bucket(need).hard for need in needs]
     rooms = {group: bucket(common([n for n, g in zip(needs, groups, strict=True) if g == group])) for group in groups}
     return [
         problem_of(*design, config.policy.grid, config.fine, config.weights, config.halo, rooms[group])
@@ -51,17 +67,55 @@ def problems_of(designs: Sequence[tuple[Netlist, Placement]], config: TrainConfi
     ]
 
 
-def mirrored(netlist: Netlist, initial: Placement, x: bool, y: bool) -> tuple[Netlist, Placement]:
-    """A design seen in a mirror: its coordinates and pin offsets change sides on the axes that are named.
+def varied(
+    netlist: Netlist, initial: Placement, seed: int, grids: Sequence[int] | None = None
+) -> tuple[Netlist, Placement]:
+    """A design like another one, so that a policy learns what holds for more than the few netlists there are.
 
-    The cost of a placement is that of its mirror image, so this is one more design to learn on.
+    Hard macros shrink, those of one size alike, so a legal placement of the one is legal for the other. Soft macros
+    fill the canvas to 55 to 92% with them, ports move along the outline by a quarter of a side at most, and the
+    weights of nets change by 20%. The wires stay.
+
+    Args:
+        netlist: clustered; what is fixed keeps its size.
+        initial: positions of ports and fixed nodes.
+        seed: of the draw.
+        grids: numbers of columns and rows of the cost's grid, of which one is drawn; None: the netlist's own.
     """
-    turn = np.array([x, y])
-    canvas = np.array([netlist.canvas.width, netlist.canvas.height])
-    position = np.where(turn, canvas - initial.position, initial.position)
-    return replace(netlist, pin_offset=np.where(turn, -netlist.pin_offset, netlist.pin_offset)), replace(
-        initial, position=position
-    )
+    random = np.random.default_rng(seed)
+    canvas, size = netlist.canvas, netlist.node_size
+    scale = np.ones_like(size)
+    hard, soft, ports = (netlist.nodes(kind) for kind in (NodeKind.HARD, NodeKind.SOFT, NodeKind.PORT))
+    movable = hard[~netlist.node_fixed[hard]]
+    kinds, kind = np.unique(size[movable].round(2), axis=0, return_inverse=True)
+    scale[movable] = random.uniform(random.uniform(LEAST_SHRINK, 1.0), 1.0, (len(kinds), 2))[kind.reshape(-1)]
+    taken = (size * scale)[hard].prod(1).sum() / (canvas.width * canvas.height)
+    filled = random.uniform(max(FILLED[0], taken + LEAST_SOFT), max(FILLED[1], taken + LEAST_SOFT))
+    area = size[soft].prod(1) * random.lognormal(0.0, SOFT_SPREAD, len(soft))
+    total = (filled - taken) * canvas.width * canvas.height
+    scale[soft] = np.sqrt(area * total / (np.maximum(area.sum(), 1e-9) * np.maximum(size[soft].prod(1), 1e-9)))[:, None]
+
+    position = initial.position.copy()
+    position[ports] = _along_the_outline(position[ports], canvas, random.uniform(-PORT_SHIFT, PORT_SHIFT))
+    cells = int(random.choice(grids)) if grids else None
+    return replace(
+        netlist,
+        canvas=replace(canvas, columns=cells or canvas.columns, rows=cells or canvas.rows),
+        node_size=size * scale,
+        pin_offset=netlist.pin_offset * scale[netlist.pin_node],
+        net_weight=netlist.net_weight * random.lognormal(0.0, WEIGHT_SPREAD, len(netlist.net_weight)),
+    ), replace(initial, position=position)
+
+
+def _along_the_outline(position: FloatArray, canvas: Canvas, sides: float) -> FloatArray:
+    """Points [Q, 2] in um moved to the nearest side of the canvas, and along its outline by a number of sides."""
+    x, y = (position / (canvas.width, canvas.height)).T
+    side = np.argmin([y, 1 - x, 1 - y, x], 0)  # counter-clockwise from the lower one
+    along = (side + np.choose(side, [x, y, 1 - x, 1 - y]) + sides) % 4
+    side, share = along.astype(np.int64), along % 1
+    zero, one = np.zeros_like(share), np.ones_like(share)
+    there = [np.choose(side, [share, one, 1 - share, zero]), np.choose(side, [zero, share, one, 1 - share])]
+    return np.stack(there, 1) * (canvas.width, canvas.height)
 
 
 def common(sizes: Sequence[Sizes]) -> Sizes:
@@ -122,7 +176,7 @@ def pretrain(
         problem, state = problems[turn], replace(states[turn], params=params, optimizer=moments)
         key = jax.random.key(seed + turn)
         episodes = collect_here(problem, params, config.compiled, episode_keys(key, int(state.update), config))
-        state, metrics = learn_here(state, problem, key, config.compiled, episodes, number / config.updates)
+        state, metrics = learn_here(state, problem.graph, key, config.compiled, episodes, number / config.updates)
         states[turn], params, moments = state, state.params, state.optimizer
         costs.append(float(metrics.cost))
         if progress:

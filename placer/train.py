@@ -19,6 +19,7 @@ from placer.checkpoint import Checkpoints, fingerprint
 from placer.curve import Curve, Progress, ended, progress_of, spent
 from placer.devices import all_local_devices, everywhere
 from placer.event_log import EventLog
+from placer.graph import Graph
 from placer.netlist import InputError, Netlist, NodeKind, Placement
 from placer.policy import Params
 from placer.ppo import (
@@ -115,7 +116,7 @@ def train(
         while reason is None:
             keys = episode_keys(key, curve.updates, config)
             episodes = (collector or collect_here)(problem, state.params, config.compiled, keys)
-            state, metrics = learn_here(state, problem, key, config.compiled, episodes, spent(curve, config))
+            state, metrics = learn_here(state, problem.graph, key, config.compiled, episodes, spent(curve, config))
             curve = curve.extended(metrics, float(state.best_cost), time.monotonic() - began)
             reason = ended(curve, config)
             if log:
@@ -208,10 +209,10 @@ collect_here: Collector = partial(jax.jit, static_argnames="config")(collect)
 
 @partial(jax.jit, static_argnames="config")
 def learn_here(
-    state: TrainState, problem: Problem, key: jax.Array, config: TrainConfig, episodes: Episodes, done: float
+    state: TrainState, graph: Graph, key: jax.Array, config: TrainConfig, episodes: Episodes, done: float
 ) -> tuple[TrainState, Metrics]:
     """As ``placer.ppo.learn``, by this process; parameters stay on all devices in use."""
-    return everywhere(learn(state, problem, key, config, episodes, done))
+    return everywhere(learn(state, graph, key, config, episodes, done))
 
 
 @partial(jax.jit, static_argnames=("config", "samples"))

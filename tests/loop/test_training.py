@@ -54,7 +54,7 @@ def test_policy_curve_and_progress_are_written(tmp_path: Path, monkeypatch: pyte
     assert "update 2, cost 0.8000, best 0.8000, entropy 0.80, KL 0.8000" in console.file.getvalue()  # type: ignore[attr-defined]
 
 
-def test_pretraining_takes_each_netlist_in_its_mirrors_and_keeps_its_policy(
+def test_pretraining_takes_each_netlist_in_variants_and_keeps_its_policy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Any] = []
@@ -63,9 +63,9 @@ def test_pretraining_takes_each_netlist_in_its_mirrors_and_keeps_its_policy(
         asked.append((problems, config.updates, config.halo, seed))
         np.testing.assert_array_equal(params["params"]["w"], PARAMS["params"]["w"])
         for number in range(21):
-            progress(number, number % 8, 0.5, {"params": {"w": np.full(3, number)}})
+            progress(number, number % 16, 0.5, {"params": {"w": np.full(3, number)}})
         np.testing.assert_array_equal(read_policy(tmp_path / "out" / POLICY)["params"]["w"], [19, 19, 19])
-        return many.Pretrained(PARAMS, np.array([0, 3, 4, 7], np.int32), np.array([0.9, 0.8, 0.7, 0.6]), [])
+        return many.Pretrained(PARAMS, np.array([0, 7, 8, 15], np.int32), np.array([0.9, 0.8, 0.7, 0.6]), [])
 
     monkeypatch.setattr(many, "pretrain", pretrain)
     monkeypatch.setattr(many, "problems_of", lambda designs, config: designs)
@@ -78,11 +78,13 @@ def test_pretraining_takes_each_netlist_in_its_mirrors_and_keeps_its_policy(
     found = pretrain_policy(paths, training, tmp_path / "out", console)
     problems, *rest = asked[0]
     assert rest == [21, 2.0, 7]
-    assert len({placement.position.tobytes() for _, placement in problems[:4]}) == 4
+    different = {netlist.node_size.tobytes() + placement.position.tobytes() for netlist, placement in problems}
+    assert len(problems) == 2 * 8
+    assert len(different) >= 1 + 2 * 7  # the two netlists are one
     assert found["netlist"] == [0, 0, 1, 1]
     assert json.loads((tmp_path / "out" / "training.json").read_text())["cost"] == [0.9, 0.8, 0.7, 0.6]
     np.testing.assert_array_equal(read_policy(tmp_path / "out" / POLICY)["params"]["w"], PARAMS["params"]["w"])
-    assert "update 21, b.pb.txt, cost 0.5000" in console.file.getvalue()  # type: ignore[attr-defined]
+    assert "update 21, a.pb.txt, cost 0.5000" in console.file.getvalue()  # type: ignore[attr-defined]
 
 
 def test_files_that_are_no_policies_are_refused(tmp_path: Path) -> None:

@@ -7,13 +7,14 @@ from dataclasses import replace
 import jax
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from placer.baselines.random_legal import random_legal
-from placer.cost import CostModel
 from placer.legality import is_legal
 from placer.netlist import InputError, NodeKind, Placement
 from placer.ppo import initial_state
-from placer.pretrain import mirrored, pretrain, problems_of
+from placer.pretrain import FILLED, LEAST_SHRINK, PORT_SHIFT, pretrain, problems_of, varied
 from placer.synthetic import synthetic
 from placer.train import collect_here, learn_here, train
 from tests.placer.test_training import CONFIG, design
@@ -63,22 +64,58 @@ def test_pretraining_on_one_netlist_is_training() -> None:
     assert np.isfinite(both.cost).all()
 
 
-@pytest.mark.parametrize(("x", "y"), [(True, False), (False, True), (True, True)])
-def test_a_mirrored_placement_costs_the_same(x: bool, y: bool) -> None:
-    netlist, initial = synthetic(10, 3)
-    there, other = mirrored(netlist, initial, x, y)
-    placed = random_legal(netlist, initial, 0)
-    _, image = mirrored(netlist, placed, x, y)
-    assert is_legal(there, image)
-    ports = netlist.nodes(NodeKind.PORT)
-    np.testing.assert_allclose(image.position[ports], other.position[ports])
-    a, b = CostModel(netlist).evaluate(placed), CostModel(there).evaluate(image)
-    assert b.wirelength == pytest.approx(a.wirelength, rel=1e-9)
-    assert b.density == pytest.approx(a.density, rel=1e-9)
-    assert b.congestion == pytest.approx(a.congestion, rel=0.05)  # of the two ways around a corner one is chosen
-    again, same = mirrored(there, image, x, y)
-    np.testing.assert_array_equal(again.pin_offset, netlist.pin_offset)
-    np.testing.assert_allclose(same.position, placed.position)
+@given(hard=st.integers(4, 14), seed=st.integers(0, 99))
+@settings(max_examples=25, deadline=None)
+def test_a_variant_has_the_same_wires_and_room_for_the_same_placement(hard: int, seed: int) -> None:
+    netlist, initial = synthetic(hard, 3)
+    other, start = varied(netlist, initial, seed, (10, 14))
+    assert (other.canvas.columns, other.canvas.rows) in {(10, 10), (14, 14)}
+    macros, soft, ports = (netlist.nodes(kind) for kind in (NodeKind.HARD, NodeKind.SOFT, NodeKind.PORT))
+    area = netlist.canvas.width * netlist.canvas.height
+    filled = other.node_size[np.concatenate([macros, soft])].prod(1).sum() / area
+    assert FILLED[0] - 1e-9 <= filled <= FILLED[1] + 1e-9
+    np.testing.assert_array_equal(other.net_pins, netlist.net_pins)
+    np.testing.assert_array_equal(other.pin_node, netlist.pin_node)
+    shrunk = other.node_size[macros] / netlist.node_size[macros]
+    assert (shrunk >= LEAST_SHRINK).all()
+    assert (shrunk <= 1).all()
+    placed = random_legal(netlist, initial, seed)
+    assert is_legal(other, placed)
+    # Pins keep their places on what they belong to, and ports lie on the outline, not far from where they were.
+    part = netlist.node_size[netlist.pin_node] > 0
+    relative = [
+        np.divide(n.pin_offset, n.node_size[n.pin_node], where=part, out=np.zeros(part.shape)) for n in (netlist, other)
+    ]
+    np.testing.assert_allclose(*relative, atol=1e-12)
+    sides = np.array([netlist.canvas.width, netlist.canvas.height])
+    at = start.position[ports] / sides
+    np.testing.assert_allclose(np.minimum(at, 1 - at).min(1), 0.0, atol=1e-9)
+    assert (np.abs(at - initial.position[ports] / sides).sum(1) <= PORT_SHIFT + 1e-9).all()
+
+
+def test_equal_seeds_make_equal_variants_and_what_is_fixed_stays() -> None:
+    netlist, initial = synthetic(8, 0)
+    fixed = netlist.node_fixed.copy()
+    fixed[netlist.nodes(NodeKind.HARD)[0]] = True
+    netlist = replace(netlist, node_fixed=fixed)
+    (one, there), (same, again), (other, _) = (varied(netlist, initial, seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one.node_size, same.node_size)
+    np.testing.assert_array_equal(there.position, again.position)
+    assert not np.array_equal(one.node_size, other.node_size)
+    assert one.canvas == netlist.canvas
+    held = netlist.node_fixed
+    np.testing.assert_array_equal(one.node_size[held], netlist.node_size[held])
+
+
+def test_netlists_of_two_grids_share_what_learns() -> None:
+    netlist, initial = design()
+    grids = [replace(netlist, canvas=replace(netlist.canvas, columns=n, rows=n)) for n in (8, 10)]
+    problems = problems_of([(one, initial) for one in grids], SHORT)
+    pretrain(problems[:1], SHORT)
+    before = learn_here._cache_size(), collect_here._cache_size()  # type: ignore[attr-defined]
+    pretrain(problems[1:], SHORT)
+    after = learn_here._cache_size(), collect_here._cache_size()  # type: ignore[attr-defined]
+    assert after == (before[0], before[1] + 1)
 
 
 def test_a_policy_of_another_network_is_refused_with_one_line() -> None:
