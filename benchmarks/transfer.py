@@ -45,9 +45,6 @@ UPDATES = 1000
 RATE = 7e-4
 """Of Adam in pre-training: a third of what is best on one netlist, else the policy is one of the last few netlists."""
 
-KEPT = 1.0
-"""Share of the policy that fine-tuning begins with; ``warm`` measured which."""
-
 LATE = 3
 """Updates whose mean cost is what a run has reached."""
 
@@ -166,7 +163,7 @@ def main() -> None:
     parser.add_argument("part", choices=("pretrain", "warm", "learn", "search"))
     parser.add_argument("--design", choices=(*HELD_OUT, REAL), default="tiny", help="held out")
     parser.add_argument("--pretrain-updates", type=int, default=UPDATES, help="which policy")
-    parser.add_argument("--kept", type=float, default=KEPT, help="share of it that fine-tuning begins with")
+    parser.add_argument("--kept", type=float, default=TrainConfig.kept, help="share of it that fine-tuning begins with")
     parser.add_argument("--updates", type=int, default=24, help="of fine-tuning and from scratch, 16 episodes each")
     parser.add_argument("--moves", type=int, default=200_000, help="of each search")
     arguments = parser.parse_args()
@@ -175,7 +172,7 @@ def main() -> None:
     learning = replace(config, updates=arguments.pretrain_updates, learning_rate=RATE)
     suffix = "" if learning.updates == UPDATES else f"_after_{learning.updates}"
     paths = [FOLDER / f"policy{suffix}_seed_{seed}.msgpack" for seed in LEARN_SEEDS]
-    if arguments.part == "learn" and config.kept != KEPT:
+    if arguments.part == "learn" and config.kept != TrainConfig.kept:
         suffix += f"_kept_{config.kept:g}"
     if arguments.part == "pretrain":
 
