@@ -135,14 +135,12 @@ def pretrain_policy(paths: Sequence[Path], training: Training, out: Path, consol
     designs = [load_netlist(path, None, (), training.seed) for path in paths]
     parent = read_policy(training.parent) if training.parent else None
     config = TrainConfig(updates=training.updates, halo=training.halo, kept=1.0)  # of what pre-training goes on with
-    views = []
-    for number, design in enumerate(designs):
+    views, each = [], 1 + VARIANTS
+    for design in designs:
         views.append((design.netlist, design.placement))
-        for k in range(VARIANTS):
-            views.append(
-                varied(design.netlist, design.placement, (training.seed * len(designs) + number) * VARIANTS + k)
-            )
-    each = VARIANTS + 1
+        for _ in range(VARIANTS):
+            seed = training.seed * each * len(designs) + len(views)
+            views.append(varied(design.netlist, design.placement, seed))
     out.mkdir(parents=True, exist_ok=True)
 
     def show(number: int, turn: int, cost: float, params: Params) -> None:
