@@ -72,7 +72,7 @@ VARIANTS = 8
 """Of each netlist learnt on; none of them is the netlist itself."""
 
 GRIDS = (10, 12, 14, 16)
-"""Columns and rows of the cost's grid that variants get: as many as our accelerators have, few so as to share code."""
+"""Columns and rows of the cost's grid that variants get: about what our accelerators have, few so as to share code."""
 
 
 def accelerator(name: str, spec: AcceleratorSpec) -> tuple[Netlist, Placement]:

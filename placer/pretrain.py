@@ -86,10 +86,10 @@ def varied(
     canvas, size = netlist.canvas, netlist.node_size
     scale = np.ones_like(size)
     hard, soft, ports = (netlist.nodes(kind) for kind in (NodeKind.HARD, NodeKind.SOFT, NodeKind.PORT))
-    movable = hard[~netlist.node_fixed[hard]]
-    kinds, kind = np.unique(size[movable].round(2), axis=0, return_inverse=True)
-    scale[movable] = random.uniform(random.uniform(LEAST_SHRINK, 1.0), 1.0, (len(kinds), 2))[kind.reshape(-1)]
-    taken = (size * scale)[hard].prod(1).sum() / (canvas.width * canvas.height)
+    hard, soft = (nodes[~netlist.node_fixed[nodes]] for nodes in (hard, soft))
+    kinds, kind = np.unique(size[hard].round(2), axis=0, return_inverse=True)
+    scale[hard] = random.uniform(random.uniform(LEAST_SHRINK, 1.0), 1.0, (len(kinds), 2))[kind.reshape(-1)]
+    taken = np.delete(size * scale, soft, 0).prod(1).sum() / (canvas.width * canvas.height)
     filled = random.uniform(max(FILLED[0], taken + LEAST_SOFT), max(FILLED[1], taken + LEAST_SOFT))
     area = size[soft].prod(1) * random.lognormal(0.0, SOFT_SPREAD, len(soft))
     total = (filled - taken) * canvas.width * canvas.height

@@ -84,6 +84,7 @@ def test_pretraining_takes_each_netlist_in_variants_and_keeps_its_policy(
     assert found["netlist"] == [0, 0, 1, 1]
     assert json.loads((tmp_path / "out" / "training.json").read_text())["cost"] == [0.9, 0.8, 0.7, 0.6]
     np.testing.assert_array_equal(read_policy(tmp_path / "out" / POLICY)["params"]["w"], PARAMS["params"]["w"])
+    assert "update 9, b.pb.txt, cost 0.5000" in console.file.getvalue()  # type: ignore[attr-defined]
     assert "update 21, a.pb.txt, cost 0.5000" in console.file.getvalue()  # type: ignore[attr-defined]
 
 

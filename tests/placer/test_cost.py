@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from math import floor
 from pathlib import Path
 
@@ -13,11 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from placer.baselines.random_legal import random_legal
 from placer.cost import CostModel, ProxyCost
 from placer.cost_jax import cost_arrays, proxy_cost
 from placer.formats.plc import load_design, read_plc
 from placer.incremental import IncrementalCost
 from placer.netlist import Canvas, InputError, Netlist, NodeKind, Orientation, Placement
+from placer.synthetic import synthetic
 
 DESIGNS = ("ariane133_ng45", "ariane136_ng45", "mempool_tile_ng45", "nvdla_ng45")
 
@@ -361,3 +364,16 @@ def test_maps_hold_the_cost() -> None:
     assert 0.5 * top.mean() == pytest.approx(cost.density)
     both = np.sort(np.concatenate([maps.horizontal, maps.vertical], axis=None))[::-1][:7]
     assert both.mean() == pytest.approx(cost.congestion)
+
+
+@pytest.mark.parametrize("turn", [(True, False), (False, True), (True, True)])
+def test_a_placement_costs_what_its_mirror_image_costs(turn: tuple[bool, bool]) -> None:
+    netlist, initial = synthetic(10, 3)
+    placed = random_legal(netlist, initial, 0)
+    canvas = np.array([netlist.canvas.width, netlist.canvas.height])
+    there = replace(netlist, pin_offset=np.where(turn, -netlist.pin_offset, netlist.pin_offset))
+    image = replace(placed, position=np.where(turn, canvas - placed.position, placed.position))
+    a, b = CostModel(netlist).evaluate(placed), CostModel(there).evaluate(image)
+    assert b.wirelength == pytest.approx(a.wirelength, rel=1e-9)
+    assert b.density == pytest.approx(a.density, rel=1e-9)
+    assert b.congestion == pytest.approx(a.congestion, rel=0.05)  # of the two ways around a corner one is chosen

@@ -83,10 +83,8 @@ def test_a_variant_has_the_same_wires_and_room_for_the_same_placement(hard: int,
     assert is_legal(other, placed)
     # Pins keep their places on what they belong to, and ports lie on the outline, not far from where they were.
     part = netlist.node_size[netlist.pin_node] > 0
-    relative = [
-        np.divide(n.pin_offset, n.node_size[n.pin_node], where=part, out=np.zeros(part.shape)) for n in (netlist, other)
-    ]
-    np.testing.assert_allclose(*relative, atol=1e-12)
+    before, after = ((n.pin_offset / np.where(part, n.node_size[n.pin_node], 1))[part] for n in (netlist, other))
+    np.testing.assert_allclose(after, before, atol=1e-12)
     sides = np.array([netlist.canvas.width, netlist.canvas.height])
     at = start.position[ports] / sides
     np.testing.assert_allclose(np.minimum(at, 1 - at).min(1), 0.0, atol=1e-9)
@@ -96,7 +94,7 @@ def test_a_variant_has_the_same_wires_and_room_for_the_same_placement(hard: int,
 def test_equal_seeds_make_equal_variants_and_what_is_fixed_stays() -> None:
     netlist, initial = synthetic(8, 0)
     fixed = netlist.node_fixed.copy()
-    fixed[netlist.nodes(NodeKind.HARD)[0]] = True
+    fixed[[netlist.nodes(kind)[0] for kind in (NodeKind.HARD, NodeKind.SOFT)]] = True
     netlist = replace(netlist, node_fixed=fixed)
     (one, there), (same, again), (other, _) = (varied(netlist, initial, seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(one.node_size, same.node_size)
@@ -105,6 +103,8 @@ def test_equal_seeds_make_equal_variants_and_what_is_fixed_stays() -> None:
     assert one.canvas == netlist.canvas
     held = netlist.node_fixed
     np.testing.assert_array_equal(one.node_size[held], netlist.node_size[held])
+    ports = netlist.nodes(NodeKind.PORT)
+    assert not np.array_equal(there.position[ports], initial.position[ports])
 
 
 def test_netlists_of_two_grids_share_what_learns() -> None:
