@@ -160,6 +160,7 @@ def mapping(top: str, pdk: Pdk, period_ns: float, out_dir: Path, effort: Effort)
         f"synth -top {top} -noabc -booth",
         "flatten -noscopeinfo",
         "opt -full",
+        "simplemap",  # opt_share leaves multiplexers of words
         f"dfflibmap{liberty}{dont_use}",
         f"abc{liberty} -constr abc.constr {script}{dont_use}",
         "setundef -zero",

@@ -210,6 +210,24 @@ def test_technology_without_a_needed_cell(tmp_path: Path) -> None:
         synthesize(small(source, srams=False), without, tmp_path / "out", 2.0)
 
 
+def test_gates_that_could_share_a_multiplexer(pdk: Pdk, tmp_path: Path) -> None:
+    """Seen across modules only, when all is gates; Yosys's ``opt_share`` then leaves a multiplexer of words."""
+    source = tmp_path / "share.v"
+    source.write_text("""module either (input wire a, input wire b, output wire y);
+        assign y = a ^ b;
+        endmodule
+        module pick (input wire a, input wire b, input wire first, output wire y);
+        assign y = first ? a : b;
+        endmodule
+        module history (input wire a, input wire b, input wire c, input wire first, output wire y);
+        wire left, right;
+        either one (a, b, left);
+        either other (a, c, right);
+        pick last (left, right, first, y);
+        endmodule""")
+    assert 2 <= len(synthesize(small(source, srams=False), pdk, tmp_path / "out", 2.0).gates.instance_names) <= 6
+
+
 FAKES = {
     "crash": ("kill -SEGV $$", "SIGSEGV"),
     "hang": ("sleep 600", "time limit"),
