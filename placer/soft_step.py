@@ -1,11 +1,10 @@
 """Soft macros and flips, once the hard macros lie: the environment's own closing step.
 
-Soft macros start at the minimum of the quadratic wirelength (``placer.quadratic``), then follow the gradient of a
-smooth
-twin of the proxy cost: density by exact overlaps; routing as the evaluator's star of L-shaped routes, each run shared
-linearly between the two nearest rows or columns; the means over the highest cells by ranks. Letters as in
-``placer.problem``;
-C, R: columns and rows of the cost's grid. Lengths here are in cells of that grid.
+Soft macros start at the minimum of the quadratic wirelength (``placer.quadratic``), are spread over what the hard
+macros leave free, then follow the gradient of a smooth twin of the proxy cost: density by exact overlaps; routing as
+the evaluator's star of L-shaped routes, each run shared linearly between the two nearest rows or columns; the means
+over the highest cells by ranks. Letters as in ``placer.problem``; C, R: columns and rows of the cost's grid. Lengths
+here are in cells of that grid.
 """
 
 from __future__ import annotations
@@ -19,11 +18,17 @@ from jax import Array
 
 from placer.netlist import Canvas, FloatArray
 
-LEARNING_RATE = 1.9
-"""Cells that a soft macro moves in the first iteration, times the fourth root of the number of iterations; falls to a
-tenth of it linearly."""
+SPREAD = 0.8
+"""How far towards an even spread the start is moved where soft macros fill all that is free; in proportion less where
+they fill less."""
 
-MOMENT_DECAY, SQUARE_DECAY, TINY = 0.9, 0.98, 1e-10
+LEAST_FREE = 0.02
+"""Share of a cell that counts as free even below a hard macro."""
+
+LEARNING_RATE = 0.6
+"""Cells that a soft macro moves in the first iteration; falls to a tenth of it linearly."""
+
+MOMENT_DECAY, SQUARE_DECAY, TINY = 0.8, 0.95, 1e-10
 """Adam's (Kingma and Ba, 2015)."""
 
 
@@ -186,6 +191,28 @@ def _ranked(values: Array, weights: Array) -> Array:
     return jnp.sort(values.reshape(-1))[::-1] @ weights
 
 
+def spread_evenly(place: Array, area: Array, covered: Array, canvas: Array) -> Array:
+    """Positions [S, 2] um in the same order along each axis, such that area follows what is free, axis by axis.
+
+    Args:
+        place: [S, 2] um.
+        area: [S], 0 for what does not count.
+        covered: [R, C] share of each cell that hard macros take.
+        canvas: [2] um.
+    """
+    free = jnp.maximum(1 - covered, LEAST_FREE)
+
+    def along(axis: int) -> Array:
+        order = jnp.argsort(place[:, axis])
+        below = jnp.cumsum(area[order]) - area[order] / 2
+        share = jnp.zeros_like(below).at[order].set(below) / jnp.maximum(area.sum(), TINY)
+        room = jnp.cumsum(free.sum(axis))
+        edges = jnp.linspace(0.0, canvas[axis], len(room) + 1)
+        return jnp.interp(share, jnp.append(0.0, room) / room[-1], edges)
+
+    return jnp.stack([along(0), along(1)], 1)
+
+
 def place_soft(
     cost: SmoothCost,
     connections: Connections,
@@ -205,24 +232,27 @@ def place_soft(
         cost, connections: of the netlist.
         weights: [3] of wirelength, density and congestion.
         canvas: [2] um.
-        position: [M, 2] um of all slots, the soft macros' being where they start.
+        position: [M, 2] um of all slots, the soft macros' being where wires alone would have them.
         hard_size: [H, 2] um; hard_present: [H].
         hard_signs: [H, 2] signs of the pin offsets of hard macros that may not be flipped, 0 for the others.
         soft_size: [S, 2] um; soft_movable: [S].
         iterations: of gradient descent.
     """
     hard, soft = hard_size.shape[0], soft_size.shape[0]
-    first_rate = LEARNING_RATE / max(iterations, 1) ** 0.25
     before, after = position[:hard], position[hard + soft :]
     low, high = soft_size / 2, canvas - soft_size / 2
-    first = jnp.clip(position[hard : hard + soft], low, high)
-    first = jnp.where(soft_movable[:, None], first, position[hard : hard + soft])
+    wired = position[hard : hard + soft]
+    maps = hard_maps(cost, before, hard_size, hard_present)
+    area = jnp.where(soft_movable, soft_size.prod(1), 0.0)
+    free = jnp.maximum(canvas.prod() - jnp.where(hard_present, hard_size.prod(1), 0.0).sum(), TINY)
+    even = spread_evenly(wired, area, maps[0], canvas)
+    first = wired + jnp.minimum(SPREAD * area.sum() / free, 1.0) * (even - wired)
+    first = jnp.where(soft_movable[:, None], jnp.clip(first, low, high), wired)
     best_signs = flips(connections, jnp.concatenate([before, first, after]), hard)
     hard_signs = jnp.where(hard_signs == 0, best_signs, hard_signs)
     signs = jnp.concatenate([hard_signs, jnp.ones((position.shape[0] - hard, 2))])
     if not iterations:
         return hard_signs, jnp.concatenate([before, first, after])
-    maps = hard_maps(cost, before, hard_size, hard_present)
 
     def loss(soft_position: Array) -> Array:
         everything = jnp.concatenate([before, soft_position, after])
@@ -235,7 +265,7 @@ def place_soft(
         square = SQUARE_DECAY * square + (1 - SQUARE_DECAY) * slope**2
         count = i + 1.0
         step = (mean / (1 - MOMENT_DECAY**count)) / (jnp.sqrt(square / (1 - SQUARE_DECAY**count)) + TINY)
-        rate = first_rate * (1 - 0.9 * i / iterations)
+        rate = LEARNING_RATE * (1 - 0.9 * i / iterations)
         moved = jnp.clip(place - rate * step * cost.cell, low, high)
         return (jnp.where(soft_movable[:, None], moved, place), mean, square), None
 

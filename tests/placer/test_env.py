@@ -19,7 +19,7 @@ from placer.legality import is_legal
 from placer.netlist import Canvas, Netlist, Placement
 from placer.policy import PolicyConfig, PolicyNetwork
 from placer.problem import Problem, bucket, cells_of, fine_positions, problem_of, sizes_of
-from placer.soft_step import hard_maps, smooth_terms
+from placer.soft_step import LEAST_FREE, hard_maps, smooth_terms, spread_evenly
 
 HARD, SOFT, PORTS, NETS = 5, 6, 4, 24
 GRID, FINE = 8, 2
@@ -197,6 +197,26 @@ def test_soft_step_gradient_and_descent() -> None:
             finite = (float(smooth(soft + change)) - float(smooth(soft - change))) / 0.04
             assert slope[i, axis] == pytest.approx(finite, abs=2e-3 * float(np.abs(slope).max()) + 2e-4)
     assert float(finish(problem, state.position, 40).cost) < float(finish(problem, state.position, 0).cost)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**31 - 1))
+def test_an_even_spread_fills_what_is_free_in_the_same_order(seed: int) -> None:
+    """By counting: each column gets the share of the area that it has of what is free, but for one macro's."""
+    random = np.random.default_rng(seed)
+    columns, rows, count = 6, 4, 200
+    covered = random.choice([0.0, 0.5, 1.0], (rows, columns))
+    place = random.normal((30, 70), (5, 10), (count, 2)).astype(np.float32)
+    area = random.uniform(1, 2, count)
+    area[:20] = 0  # fixed, or padding
+    canvas = np.array([120.0, 100.0])
+    even = np.asarray(spread_evenly(jnp.asarray(place), jnp.asarray(area), jnp.asarray(covered), jnp.asarray(canvas)))
+    free = np.maximum(1 - covered, LEAST_FREE)
+    for axis, cells in enumerate((columns, rows)):
+        assert (np.diff(even[np.argsort(place[:, axis]), axis]) >= -1e-3).all()
+        cell = np.minimum((even[:, axis] / canvas[axis] * cells).astype(int), cells - 1)
+        shares = np.bincount(cell, area, cells) / area.sum()
+        np.testing.assert_allclose(np.cumsum(shares), np.cumsum(free.sum(axis)) / free.sum(), atol=2 / area.sum())
 
 
 @settings(max_examples=50, deadline=None)
