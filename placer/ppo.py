@@ -72,7 +72,7 @@ class TrainConfig:
     plateau_updates: int = 40
     plateau_gain: float = 0.002
     checkpoint_updates: int = 20
-    kept: float = 0.8
+    kept: float = 1.0
     policy: PolicyConfig = field(default_factory=PolicyConfig)
 
     @property
