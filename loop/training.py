@@ -140,7 +140,7 @@ def pretrain_policy(paths: Sequence[Path], training: Training, out: Path, consol
         views.append((design.netlist, design.placement))
         for _ in range(VARIANTS):
             seed = training.seed * each * len(designs) + len(views)
-            views.append(varied(design.netlist, design.placement, seed))
+            views.append(varied(design.netlist, design.placement, seed, halo=training.halo))
     out.mkdir(parents=True, exist_ok=True)
 
     def show(number: int, turn: int, cost: float, params: Params) -> None:

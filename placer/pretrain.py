@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 import jax
 import numpy as np
 
+from placer.baselines.random_legal import random_legal
 from placer.cost_jax import CostSizes
+from placer.legalise import Infeasible
 from placer.netlist import Canvas, FloatArray, IntArray, Netlist, NodeKind, Placement
 from placer.policy import Params
 from placer.ppo import TrainConfig, TrainState, episode_keys, initial_state
 from placer.problem import Problem, Sizes, bucket, problem_of, sizes_of
 from placer.train import collect_here, learn_here, same_network
 
-LEAST_SHRINK = 0.6
-"""Least share of a hard macro's width and height in a variant."""
+LEAST_SIZE, MOST_SIZE = 0.6, 1.3
+"""Of a hard macro's width and height in a variant, relative to before."""
+
+MOST_HARD = 0.5
+"""Share of the canvas that a variant's hard macros take at most, unless they took more before."""
 
 FILLED = (0.55, 0.92)
 """Share of the canvas that a variant's macros, hard and soft, take."""
@@ -68,11 +74,11 @@ def problems_of(designs: Sequence[tuple[Netlist, Placement]], config: TrainConfi
 
 
 def varied(
-    netlist: Netlist, initial: Placement, seed: int, grids: Sequence[int] | None = None
+    netlist: Netlist, initial: Placement, seed: int, grids: Sequence[int] | None = None, halo: float = 0.0
 ) -> tuple[Netlist, Placement]:
     """A design like another one, so that a policy learns what holds for more than the few netlists there are.
 
-    Hard macros shrink, those of one size alike, so a legal placement of the one is legal for the other. Soft macros
+    Hard macros shrink or grow, those of one size alike, but fill no more than half of the canvas and fit. Soft macros
     fill the canvas to 55 to 92% with them, ports move along the outline by a quarter of a side at most, and the
     weights of nets change by 20%. The wires stay.
 
@@ -81,6 +87,7 @@ def varied(
         initial: positions of ports and fixed nodes.
         seed: of the draw.
         grids: numbers of columns and rows of the cost's grid, of which one is drawn; None: the netlist's own.
+        halo: um around each hard macro, with which they fit.
     """
     random = np.random.default_rng(seed)
     canvas, size = netlist.canvas, netlist.node_size
@@ -88,7 +95,8 @@ def varied(
     hard, soft, ports = (netlist.nodes(kind) for kind in (NodeKind.HARD, NodeKind.SOFT, NodeKind.PORT))
     hard, soft = (nodes[~netlist.node_fixed[nodes]] for nodes in (hard, soft))
     kinds, kind = np.unique(size[hard].round(2), axis=0, return_inverse=True)
-    scale[hard] = random.uniform(random.uniform(LEAST_SHRINK, 1.0), 1.0, (len(kinds), 2))[kind.reshape(-1)]
+    drawn = random.uniform(0.8, 1.0, (len(kinds), 2)) * random.uniform(LEAST_SIZE / 0.8, MOST_SIZE)
+    scale[hard] = _with_room(netlist, initial, hard, drawn[kind.reshape(-1)], halo)
     taken = np.delete(size * scale, soft, 0).prod(1).sum() / (canvas.width * canvas.height)
     filled = random.uniform(max(FILLED[0], taken + LEAST_SOFT), max(FILLED[1], taken + LEAST_SOFT))
     area = size[soft].prod(1) * random.lognormal(0.0, SOFT_SPREAD, len(soft))
@@ -105,6 +113,24 @@ def varied(
         pin_offset=netlist.pin_offset * scale[netlist.pin_node],
         net_weight=netlist.net_weight * random.lognormal(0.0, WEIGHT_SPREAD, len(netlist.net_weight)),
     ), replace(initial, position=position)
+
+
+def _with_room(netlist: Netlist, initial: Placement, hard: IntArray, scale: FloatArray, halo: float) -> FloatArray:
+    """Scales [H, 2] of hard macros, smaller than those given where else they do not fit."""
+    if not len(hard):
+        return scale
+    area = netlist.node_size[hard].prod(1)
+    total = netlist.canvas.width * netlist.canvas.height
+    share = (area * scale.prod(1)).sum() / total
+    scale = scale * min(1.0, np.sqrt(max(MOST_HARD, area.sum() / total) / share))
+    while (scale > 1).any():
+        size = netlist.node_size.copy()
+        size[hard] *= scale
+        with suppress(Infeasible):
+            random_legal(replace(netlist, node_size=size), initial, 0, halo)
+            return scale
+        scale = np.where(scale > 1, np.maximum(scale * 0.95, 1.0), scale)
+    return scale
 
 
 def _along_the_outline(position: FloatArray, canvas: Canvas, sides: float) -> FloatArray:
