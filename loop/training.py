@@ -134,7 +134,7 @@ def pretrain_policy(paths: Sequence[Path], training: Training, out: Path, consol
         raise LoopError("pre-training has its budget in updates")
     designs = [load_netlist(path, None, (), training.seed) for path in paths]
     parent = read_policy(training.parent) if training.parent else None
-    config = TrainConfig(updates=training.updates, halo=training.halo, kept=1.0)  # of what pre-training goes on with
+    config = TrainConfig(updates=training.updates, halo=training.halo)
     views, each = [], 1 + VARIANTS
     for design in designs:
         views.append((design.netlist, design.placement))

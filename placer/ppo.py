@@ -46,9 +46,9 @@ class TrainConfig:
         plateau_updates: training ends when the mean cost of this many updates is not better than that of as many before
             by ``plateau_gain`` (relative) and no better placement was found meanwhile.
         checkpoint_updates: updates between checkpoints.
-        kept: share that a warm start keeps of the parameters it is given; the rest is a fresh draw. A policy that was
-            trained before is sure of itself and learns little anew; mixed, it learns and still knows ("shrink and
-            perturb": J. T. Ash, R. P. Adams, "On warm-starting neural network training", NeurIPS 2020).
+        kept: share that a warm start keeps of the parameters it is given; the rest is a fresh draw ("shrink and
+            perturb": J. T. Ash, R. P. Adams, "On warm-starting neural network training", NeurIPS 2020). Below 1 for a
+            policy that is so sure of itself that it learns little anew.
         policy: sizes of the network.
     """
 

@@ -22,6 +22,9 @@ from placer.train import collect_here, learn_here, same_network
 LEAST_SIZE, MOST_SIZE = 0.6, 1.3
 """Of a hard macro's width and height in a variant, relative to before."""
 
+OBLONG = 0.8
+"""Least scale of a side in a variant, relative to that of all macros."""
+
 MOST_HARD = 0.5
 """Share of the canvas that a variant's hard macros take at most, unless they took more before."""
 
@@ -95,7 +98,7 @@ def varied(
     hard, soft, ports = (netlist.nodes(kind) for kind in (NodeKind.HARD, NodeKind.SOFT, NodeKind.PORT))
     hard, soft = (nodes[~netlist.node_fixed[nodes]] for nodes in (hard, soft))
     kinds, kind = np.unique(size[hard].round(2), axis=0, return_inverse=True)
-    drawn = random.uniform(0.8, 1.0, (len(kinds), 2)) * random.uniform(LEAST_SIZE / 0.8, MOST_SIZE)
+    drawn = random.uniform(OBLONG, 1.0, (len(kinds), 2)) * random.uniform(LEAST_SIZE / OBLONG, MOST_SIZE)
     scale[hard] = _with_room(netlist, initial, hard, drawn[kind.reshape(-1)], halo)
     taken = np.delete(size * scale, soft, 0).prod(1).sum() / (canvas.width * canvas.height)
     filled = random.uniform(max(FILLED[0], taken + LEAST_SOFT), max(FILLED[1], taken + LEAST_SOFT))

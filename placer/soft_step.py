@@ -29,7 +29,7 @@ LEARNING_RATE = 0.6
 """Cells that a soft macro moves in the first iteration; falls to a tenth of it linearly."""
 
 MOMENT_DECAY, SQUARE_DECAY, TINY = 0.8, 0.95, 1e-10
-"""Adam's (Kingma and Ba, 2015)."""
+"""Adam's (Kingma and Ba, 2015); ``TINY`` also keeps areas of nothing from being divided by."""
 
 
 @jax.tree_util.register_dataclass
@@ -193,6 +193,9 @@ def _ranked(values: Array, weights: Array) -> Array:
 
 def spread_evenly(place: Array, area: Array, covered: Array, canvas: Array) -> Array:
     """Positions [S, 2] um in the same order along each axis, such that area follows what is free, axis by axis.
+
+    The aim of cell shifting (N. Viswanathan, C. C.-N. Chu, "FastPlace", IEEE TCAD 24(5), 2005), reached at once: on
+    each axis the share of the area below a macro becomes the share of the free area below its place.
 
     Args:
         place: [S, 2] um.

@@ -25,6 +25,7 @@ from placer.pretrain import (
     problems_of,
     varied,
 )
+from placer.problem import problem_of
 from placer.synthetic import synthetic
 from placer.train import collect_here, learn_here, train
 from tests.placer.test_training import CONFIG, design
@@ -85,14 +86,16 @@ def test_a_variant_has_the_same_wires_and_room_for_its_macros(hard: int, seed: i
     area = netlist.canvas.width * netlist.canvas.height
     filled = other.node_size[np.concatenate([macros, soft])].prod(1).sum() / area
     taken, had = (n.node_size[macros].prod(1).sum() / area for n in (other, netlist))
-    assert max(FILLED[0], taken + LEAST_SOFT) - 1e-9 <= filled <= max(FILLED[1], taken + LEAST_SOFT) + 1e-9
+    assert max(FILLED[0], taken + LEAST_SOFT) - 1e-9 <= filled <= FILLED[1] + 1e-9
     assert taken <= max(MOST_HARD, had) + 1e-9
     np.testing.assert_array_equal(other.net_pins, netlist.net_pins)
     np.testing.assert_array_equal(other.pin_node, netlist.pin_node)
     scale = other.node_size[macros] / netlist.node_size[macros]
     assert (scale <= MOST_SIZE).all()
-    assert (scale >= 0.75 * LEAST_SIZE).all()
-    assert is_legal(other, random_legal(other, initial, seed, halo), halo)
+    assert (scale >= LEAST_SIZE).all()
+    if (scale <= 1).all():
+        assert is_legal(other, random_legal(netlist, initial, seed))
+    problem_of(other, start, 16, 2, halo=halo)  # the environment has a way in which all fit
     # Pins keep their places on what they belong to, and ports lie on the outline, not far from where they were.
     part = netlist.node_size[netlist.pin_node] > 0
     before, after = ((n.pin_offset / np.where(part, n.node_size[n.pin_node], 1))[part] for n in (netlist, other))
