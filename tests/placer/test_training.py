@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
+from jax.flatten_util import ravel_pytree
 
 from placer import env
 from placer.netlist import Canvas, Netlist, Placement
-from placer.policy import PolicyConfig
-from placer.ppo import TrainConfig, initial_state, merged_moments, update
+from placer.policy import Params, PolicyConfig, decide, encode
+from placer.ppo import Batch, TrainConfig, initial_state, loss, merged_moments, update
 from placer.train import problem_for
 
 POLICY = PolicyConfig(
@@ -61,6 +65,63 @@ def test_moments_of_costs_that_hardly_differ_are_those_of_double_precision() -> 
         mean, variance = merged_moments(mean, variance, jnp.float32(batch), 1 / (i + 1))
     np.testing.assert_allclose(mean, batches.mean(), rtol=1e-6)
     np.testing.assert_allclose(variance, batches.var(), rtol=5e-3)  # of numbers that are rounded to 5e-7
+
+
+def test_the_policys_gradient_is_that_of_the_mean_cost_by_finite_differences() -> None:
+    """Of the mean over all episodes there are, each with its probability."""
+    problem = problem_for(*design(), CONFIG)
+    cells = POLICY.grid**2
+    actions = jnp.arange(cells)
+
+    @jax.jit
+    def every_episode() -> tuple[env.Observation, Array]:
+        """What is seen at first and after each action [1 + cells], and costs [cells, cells]."""
+        start, first = env.reset(problem)
+        after, second = jax.vmap(env.step, (None, None, 0))(problem, start, actions)
+        last, _ = jax.vmap(jax.vmap(env.step, (None, None, 0)), (None, 0, None))(problem, after, actions)
+        ends = last.position.reshape(-1, *last.position.shape[2:])
+        cost = jax.lax.map(lambda end: env.finish(problem, end, 0).cost, ends, batch_size=256)
+        seen = jax.tree.map(lambda one, several: jnp.concatenate([one[None], several]), first, second)
+        return seen, jnp.where(first.mask[:, None] & second.mask, cost.reshape(cells, cells), 0.0)
+
+    seen, cost = every_episode()
+
+    @jax.jit
+    def log_probabilities(params: Params) -> Array:
+        """[1 + cells, cells]"""
+        nodes = encode(POLICY, params, problem.graph)
+        return jax.nn.log_softmax(decide(POLICY, params, nodes, problem.graph.present, seen)[0])
+
+    def episodes(params: Params) -> Array:
+        """Probabilities [cells, cells] of episodes by their two actions."""
+        log_p = log_probabilities(params)
+        return jnp.exp(log_p[0][:, None] + log_p[1:])
+
+    mean_cost = jax.jit(lambda params: (episodes(params) * cost).sum())
+    at, restore = ravel_pytree(initial_state(problem, CONFIG, 0).params)
+    at += 0.02 * jnp.cos(jnp.arange(at.size))  # no weight is 0
+    params = restore(at)
+    weight = episodes(params) * (cost - 0.5) * 2 * cells**2  # a baseline changes nothing
+    which = jnp.concatenate([jnp.zeros(cells**2, jnp.int32), jnp.repeat(1 + actions, cells)])
+    action = jnp.concatenate([jnp.repeat(actions, cells), jnp.tile(actions, cells)])
+    batch = Batch(
+        jax.tree.map(lambda leaf: leaf[which], seen),
+        action,
+        log_probabilities(params)[which, action],
+        -jnp.tile(weight.reshape(-1), 2),
+        jnp.zeros(len(which)),
+    )
+    config = replace(CONFIG, value_weight=0.0)
+    slope, _ = jax.jit(jax.grad(loss, has_aux=True), static_argnums=2)(
+        params, problem.graph, config, batch, jnp.float32(0)
+    )
+    flat, _ = ravel_pytree(slope)
+    length = float(jnp.linalg.norm(flat))
+    random = np.random.default_rng(0).normal(size=(2, flat.size))
+    for direction in (flat / length, *(0.7 * flat / length + 0.7 * d / np.linalg.norm(d) for d in random)):
+        step = jnp.asarray(direction, jnp.float32) * 2e-3
+        high, low = mean_cost(restore(at + step)), mean_cost(restore(at - step))
+        np.testing.assert_allclose((high - low) / 4e-3, flat @ direction, rtol=0.02)
 
 
 def test_reaches_the_optimum_and_not_from_shuffled_rewards() -> None:
