@@ -23,14 +23,15 @@ from jax import Array
 
 from placer.berths import Claims, admissible, first_claims, killed, settle
 from placer.cost_jax import proxy_cost
+from placer.expectation import expected_load, first_expectation, mean_below, next_expectation
 from placer.problem import Problem
 from placer.soft_step import overlap, place_soft
 
-MAPS = 7
-"""Occupied, feasible, wire (relative to the least and the greatest), touching, the cell's column and row, and how far
-it is from the canvas's edge."""
+MAPS = 9
+"""Occupied, feasible, wire (relative to the least and the greatest), touching, the cell's column and row, how far it is
+from the canvas's edge, and what the macro would cover there: density of soft macros, share of the tracks in use."""
 
-SCALARS = 10
+SCALARS = 12
 
 KILL_WEIGHT = 8.0
 """What a killed berth weighs against sides that touch: more than all four, so that fewest kills come first."""
@@ -48,6 +49,7 @@ class State:
     placed: Array  # [H] bool
     turn: Array  # [] slot of the macro to place next
     claims: Claims
+    expected: Array  # [H, 2] um, with those that are not placed where the wires pull them
     choice: Array  # [G * G, 2] um, where an action leads to
 
 
@@ -58,8 +60,9 @@ class Observation:
 
     Attributes:
         maps: features of the cells: MAPS says which.
-        scalars: share of macros placed, of the canvas occupied, the macro's size and target, its stiffness, and the
-            share of cells feasible.
+        scalars: shares of macros placed, of the canvas occupied and still to be occupied, and of cells feasible; the
+            macro's size, target, stiffness, and how much of its pull is by hard macros; root mean squares of what the
+            last two maps are of.
         mask: feasible cells; all true when the episode is over, so that a distribution exists.
         turn: slot of the macro to place.
         active: false once the episode is over; later actions do nothing.
@@ -93,7 +96,8 @@ def reset(problem: Problem) -> tuple[State, Observation]:
     """The start of an episode: fixed macros are placed, the first movable one is next."""
     hard = problem.hard_size.shape[0]
     position = jnp.where(problem.hard_fixed[:, None], problem.start[:hard], 0.0)
-    return _observe(problem, position, problem.hard_fixed, jnp.int32(0), first_claims(problem.berths))
+    expected = first_expectation(problem, position)
+    return _observe(problem, position, problem.hard_fixed, jnp.int32(0), first_claims(problem.berths), expected)
 
 
 def step(problem: Problem, state: State, action: Array) -> tuple[State, Observation]:
@@ -104,12 +108,14 @@ def step(problem: Problem, state: State, action: Array) -> tuple[State, Observat
     here = (slots == state.turn) & active
     position = jnp.where(here[:, None], centre, state.position)
     # A little less than the mask's reach, so that rounding cannot kill more than the mask allowed for.
-    size = problem.hard_size[jnp.minimum(state.turn, len(slots) - 1)]
+    turn = jnp.minimum(state.turn, len(slots) - 1)
+    size = problem.hard_size[turn]
     reach = (problem.berths.size + size) / 2 + problem.gap - problem.spacing / 4
     hit = (jnp.abs(problem.berths.centre - centre) < reach).all(-1) & active
     waiting = (slots > state.turn) & (slots < problem.hard_count)
     claims = settle(problem.berths, state.claims, waiting, hit)
-    return _observe(problem, position, state.placed | here, state.turn + active, claims)
+    expected = jnp.where(active, next_expectation(problem, state.expected, turn, centre), state.expected)
+    return _observe(problem, position, state.placed | here, state.turn + active, claims, expected)
 
 
 def feasible_positions(problem: Problem, position: Array, placed: Array, turn: Array) -> Array:
@@ -166,7 +172,7 @@ def _choose(problem: Problem, position: Array, placed: Array, turn: Array, claim
 
 
 def _observe(
-    problem: Problem, position: Array, placed: Array, turn: Array, claims: Claims
+    problem: Problem, position: Array, placed: Array, turn: Array, claims: Claims, expected: Array
 ) -> tuple[State, Observation]:
     quadratic = problem.quadratic
     grid = quadratic.edge_x.shape[1]
@@ -191,6 +197,8 @@ def _observe(
     occupied = jnp.where(used, (cover[0] * placed[:, None]).T @ cover[1], 1.0)
     along = lines / problem.canvas * 2 - 1  # [G, 2]
     to_edge = 1 - jnp.maximum(jnp.abs(along[:, 0, None]), jnp.abs(along[None, :, 1]))
+    size = problem.hard_size[current]
+    loads = [jnp.where(used, load, 0.0) for load in expected_load(problem, expected, occupied)]
     maps = jnp.stack(
         [
             occupied,
@@ -200,6 +208,7 @@ def _observe(
             jnp.broadcast_to(along[:, 0, None], (grid, grid)),
             jnp.broadcast_to(along[None, :, 1], (grid, grid)),
             jnp.maximum(to_edge, 0.0),
+            *(mean_below(load, size / pitch) for load in loads),
         ],
         -1,
     )
@@ -212,12 +221,13 @@ def _observe(
         [
             jnp.stack([turn / jnp.maximum(count, 1), (area * placed).sum() / total]),
             jnp.stack([(area * (~placed & (slots < count))).sum() / total, mask.mean()]),
-            problem.hard_size[current] / problem.canvas * 4,
+            size / problem.canvas * 4,
             target * 2 - 1,
             jnp.stack([quadratic.stiffness[current], pull.sum()]),
+            jnp.stack([jnp.sqrt((load**2).sum() / used.sum()) for load in loads]),
         ]
     )
-    state = State(position, placed, turn, claims, choice)
+    state = State(position, placed, turn, claims, expected, choice)
     return state, Observation(maps, scalars, mask, current, active)
 
 

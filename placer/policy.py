@@ -21,7 +21,7 @@ from placer.graph import Graph
 Params = dict[str, Any]
 """A network's parameters, a pytree of arrays."""
 
-PRIOR = (0.0, 0.0, -10.0, 2.0, 0.0, 0.0, -20.0)
+PRIOR = (0.0, 0.0, -10.0, 2.0, 0.0, 0.0, -20.0, -2.0, -15.0)
 """What each map adds to the logits before any training: a policy begins with cells that are near to what a macro is
 connected to, touch what is there, and lie at the canvas's edge, where the wires of others do not pass."""
 

@@ -33,8 +33,8 @@ class Quadratic:
     """The linear maps of a netlist's quadratic placement; letters as in ``placer.problem``.
 
     A macro's target is ``base + pull @ x`` over the hard slots before it; soft macros are at ``soft_base + soft_pull @
-    x``. ``edge_x[t, g]`` is the weighted distance of column g from all fixed points that pull macro t, and ``share``
-    their weight and that of the hard slots, which add up to 1.
+    x``. While those from t on are not placed, all follow macro t by ``response[:, t]`` of its way. ``edge_x[t, g]`` is
+    the weighted distance of column g from all fixed points that pull macro t.
     """
 
     base: Array  # [H, 2] um
@@ -44,6 +44,7 @@ class Quadratic:
     edge_y: Array  # [H, G] um
     soft_base: Array  # [S, 2] um
     soft_pull: Array  # [S, H]
+    response: Array  # [H, H] lower triangular
 
 
 def quadratic_of(
@@ -121,6 +122,9 @@ def quadratic_of(
         edge_y=padded(edge[1], hard, size),
         soft_base=padded(soft_base, soft, 2),
         soft_pull=padded(soft_pull, soft, hard),
+        response=padded(
+            scipy.linalg.solve_triangular(np.eye(hard_count) - pull, np.eye(hard_count), lower=True), hard, hard
+        ),
     )
 
 

@@ -216,6 +216,12 @@ def spread_evenly(place: Array, area: Array, covered: Array, canvas: Array) -> A
     return jnp.stack([along(0), along(1)], 1)
 
 
+def spread_partly(place: Array, area: Array, covered: Array, free: Array, canvas: Array) -> Array:
+    """Positions [S, 2] um on the way to an even spread: ``SPREAD`` of it where ``area`` fills ``free`` um^2."""
+    even = spread_evenly(place, area, covered, canvas)
+    return place + jnp.minimum(SPREAD * area.sum() / jnp.maximum(free, TINY), 1.0) * (even - place)
+
+
 def place_soft(
     cost: SmoothCost,
     connections: Connections,
@@ -247,9 +253,8 @@ def place_soft(
     wired = position[hard : hard + soft]
     maps = hard_maps(cost, before, hard_size, hard_present)
     area = jnp.where(soft_movable, soft_size.prod(1), 0.0)
-    free = jnp.maximum(canvas.prod() - jnp.where(hard_present, hard_size.prod(1), 0.0).sum(), TINY)
-    even = spread_evenly(wired, area, maps[0], canvas)
-    first = wired + jnp.minimum(SPREAD * area.sum() / free, 1.0) * (even - wired)
+    free = canvas.prod() - jnp.where(hard_present, hard_size.prod(1), 0.0).sum()
+    first = spread_partly(wired, area, maps[0], free, canvas)
     first = jnp.where(soft_movable[:, None], jnp.clip(first, low, high), wired)
     best_signs = flips(connections, jnp.concatenate([before, first, after]), hard)
     hard_signs = jnp.where(hard_signs == 0, best_signs, hard_signs)

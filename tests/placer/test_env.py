@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 
 from placer import env
 from placer.cost import CostModel
+from placer.expectation import expected_load, mean_below
 from placer.legalise import Infeasible
 from placer.legality import is_legal
 from placer.netlist import Canvas, Netlist, Placement
 from placer.policy import PolicyConfig, PolicyNetwork
 from placer.problem import Problem, bucket, cells_of, fine_positions, problem_of, sizes_of
-from placer.soft_step import LEAST_FREE, hard_maps, smooth_terms, spread_evenly
+from placer.soft_step import LEAST_FREE, hard_maps, smooth_terms, spread_evenly, spread_partly
 
 HARD, SOFT, PORTS, NETS = 5, 6, 4, 24
 GRID, FINE = 8, 2
@@ -232,3 +233,69 @@ def test_the_policys_cells_are_aligned_with_the_costs(cells: int, grid: int) -> 
     if width <= 2:  # some fine position is in the middle of every cell
         assert np.isin(middles, lines).all() or width < 1
     assert (lines[np.isfinite(lines)] < cells).all()
+
+
+def test_the_expected_load_is_that_of_the_quadratic_minimum_by_counting() -> None:
+    """Part of an episode, the rest and the soft macros by one solve, densities and routes by many points."""
+    netlist, initial = design(11, fixed=True)
+    problem = problem_of(netlist, initial, GRID, FINE, sizes=sizes_of(netlist, initial))
+    _, (states, seen) = play(problem, jax.random.key(4))
+    pair, weight = np.asarray(problem.connections.pair), np.asarray(problem.connections.weight, float)
+    slots = HARD + SOFT + PORTS
+    matrix = np.zeros((slots, slots))
+    np.add.at(matrix, (pair[:, 0], pair[:, 1]), weight[:, 0])
+    matrix += matrix.T
+    degree = matrix.sum(1)
+    pitch = np.asarray(problem.pitch)
+    for turn in (0, 2, HARD - 2):
+        placed = np.append(np.asarray(states.placed[turn]), [False] * SOFT + [True] * PORTS)
+        position = np.asarray(problem.start, float)
+        position[:HARD][placed[:HARD]] = np.asarray(states.position[turn])[placed[:HARD]]
+        free = ~placed
+        movable = ~np.asarray(problem.hard_fixed)
+        anchor = 1e-3 * degree[: HARD + SOFT][np.append(movable, [True] * SOFT)].mean()
+        a = np.diag(degree[free] + anchor) - matrix[np.ix_(free, free)]
+        position[free] = np.linalg.solve(a, matrix[np.ix_(free, placed)] @ position[placed] + anchor * 50.0)
+        expected = np.asarray(states.expected[turn])
+        np.testing.assert_allclose(expected, position[:HARD], rtol=1e-3, atol=0.02)
+
+        load = [np.asarray(m) for m in expected_load(problem, states.expected[turn], seen.maps[turn, ..., 0])]
+        wired = position[HARD : HARD + SOFT]
+        area = np.asarray(problem.soft_size).prod(1)
+        room = 1e4 - float(problem.hard_size.prod(1).sum())
+        covered = seen.maps[turn, ..., 0].T
+        soft = np.asarray(spread_partly(jnp.asarray(wired), area, covered, jnp.float32(room), pitch * GRID))
+        position[HARD : HARD + SOFT] = np.minimum(soft, 100.0)
+        density, tracks = np.zeros((GRID, GRID)), np.zeros((GRID, GRID))
+        points = (np.stack(np.meshgrid(*[np.arange(60)] * 2), -1).reshape(-1, 2) + 0.5) / 60 - 0.5
+        for middle, size in zip(position[HARD : HARD + SOFT], np.asarray(problem.soft_size), strict=True):
+            cell = np.floor((middle + points * size) / pitch).astype(int)
+            np.add.at(density, tuple(cell[(cell >= 0).all(1)].T), size.prod() / pitch.prod() / len(points))
+        np.testing.assert_allclose(load[0], density, atol=0.02 * density.max())
+
+        def lane(at: float) -> np.ndarray:
+            return np.maximum(1 - np.abs(at - np.arange(GRID) - 0.5), 0)
+
+        along = (np.arange(2000) + 0.5) / 2000
+        for (driver, sink), (_, demand) in zip(pair, weight, strict=True):
+            (x0, y0), (x1, y1) = position[driver] / pitch, position[sink] / pitch
+            for start, end, across, capacity, axis in ((x0, x1, y0, 3 * pitch[1], 0), (y0, y1, x1, 3 * pitch[0], 1)):
+                cells = np.minimum(np.floor(start + along * (end - start)).astype(int), GRID - 1)
+                run = np.bincount(cells, minlength=GRID) * abs(end - start) / 2000
+                used = np.outer(run, lane(across)) * demand / capacity
+                tracks += used if axis == 0 else used.T
+        np.testing.assert_allclose(load[1], tracks, atol=0.02 * tracks.max())
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**31 - 1))
+def test_mean_below_a_rectangle_by_counting(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    values, (width, height) = random.uniform(0, 1, (6, 6)), random.uniform(0.1, 9, 2)
+    found = np.asarray(mean_below(jnp.asarray(values), jnp.asarray([width, height])))
+    column, row = random.integers(0, 6, 2)
+    along = (np.arange(400) + 0.5) / 400 - 0.5
+    x, y = (np.floor(middle + 0.5 + along * side).astype(int) for middle, side in ((column, width), (row, height)))
+    outside = np.pad(values, 10)
+    assert found[column, row] == pytest.approx(outside[np.ix_(x + 10, y + 10)].mean(), abs=0.01)
+    assert not np.asarray(mean_below(jnp.asarray(values), jnp.zeros(2))).any()
