@@ -33,17 +33,14 @@ from placer.netlist import Netlist, Placement
 from placer.policy import PolicyConfig
 from placer.portfolio import place_auto
 from placer.ppo import TrainConfig, episode_keys, initial_state
-from placer.pretrain import Pretrained, pretrain, problems_of
+from placer.pretrain import Pretrained, pretrain, pretraining, problems_of
 from placer.problem import Problem
 from placer.train import collect_here, placement_of
 
 COMMAND = "python -m benchmarks.transfer"
 
-UPDATES = 1000
+UPDATES = 2500
 """Of pre-training, for the figures; results of policies that learnt for more or less are written beside them."""
-
-RATE = 7e-4
-"""Of Adam in pre-training: a third of what is best on one netlist, else the policy is one of the last few netlists."""
 
 LATE = 3
 """Updates whose mean cost is what a run has reached."""
@@ -169,7 +166,7 @@ def main() -> None:
     arguments = parser.parse_args()
     policy = PolicyConfig(grid=16, deconv=(16, 8, 8))
     config = TrainConfig(updates=arguments.updates, kept=arguments.kept, policy=policy)
-    learning = replace(config, updates=arguments.pretrain_updates, learning_rate=RATE)
+    learning = replace(pretraining(config), updates=arguments.pretrain_updates)
     suffix = "" if learning.updates == UPDATES else f"_after_{learning.updates}"
     paths = [FOLDER / f"policy{suffix}_seed_{seed}.msgpack" for seed in LEARN_SEEDS]
     if arguments.part == "learn" and config.kept != TrainConfig.kept:

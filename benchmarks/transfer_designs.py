@@ -54,6 +54,48 @@ LEARNT = {
     ),
 }
 
+DRAWN = (
+    AcceleratorSpec(
+        rows=2, act_banks=8, weight_banks=8, words_per_bank=128, dataflow="output_stationary", operands="bfloat16"
+    ),
+    AcceleratorSpec(rows=8, act_banks=8, weight_banks=8, words_per_bank=1024),
+    AcceleratorSpec(weight_banks=1, result_banks=16, words_per_bank=512),
+    AcceleratorSpec(rows=8, act_banks=2, words_per_bank=1024),
+    AcceleratorSpec(rows=2, act_banks=1, operands="bfloat16"),
+    AcceleratorSpec(rows=8, weight_banks=1, result_banks=16, words_per_bank=512, dataflow="output_stationary"),
+    AcceleratorSpec(rows=8, act_banks=2, weight_banks=1, words_per_bank=512, dataflow="output_stationary", edge="dma"),
+    AcceleratorSpec(act_banks=1, words_per_bank=512, edge="axi4"),
+    AcceleratorSpec(act_banks=1, weight_banks=8, words_per_bank=64, dataflow="output_stationary", edge="axi4"),
+    AcceleratorSpec(act_banks=1, weight_banks=2, result_banks=16, words_per_bank=1024, dataflow="output_stationary"),
+    AcceleratorSpec(cols=2, act_banks=8, weight_banks=2, result_banks=4, words_per_bank=512, operands="bfloat16"),
+    AcceleratorSpec(act_banks=8, words_per_bank=1024),
+    AcceleratorSpec(rows=8, act_banks=8, weight_banks=1, words_per_bank=512, dataflow="output_stationary", edge="dma"),
+    AcceleratorSpec(
+        rows=2, act_banks=8, weight_banks=2, words_per_bank=128, dataflow="output_stationary", operands="bfloat16"
+    ),
+    AcceleratorSpec(act_banks=8, weight_banks=1, dataflow="output_stationary"),
+    AcceleratorSpec(act_banks=1, weight_banks=1, result_banks=16, words_per_bank=64, dataflow="output_stationary"),
+    AcceleratorSpec(act_banks=1, words_per_bank=64, dataflow="output_stationary", edge="dma"),
+    AcceleratorSpec(rows=8, result_banks=16, words_per_bank=128, dataflow="output_stationary", edge="dma", vector=True),
+    AcceleratorSpec(rows=2, act_banks=8, words_per_bank=512, operands="bfloat16"),
+    AcceleratorSpec(act_banks=1, weight_banks=2, words_per_bank=64, edge="axi4"),
+    AcceleratorSpec(
+        rows=2,
+        act_banks=1,
+        weight_banks=2,
+        result_banks=16,
+        words_per_bank=128,
+        dataflow="output_stationary",
+        operands="bfloat16",
+    ),
+    AcceleratorSpec(rows=8, act_banks=2, edge="dma"),
+    AcceleratorSpec(rows=8, act_banks=2, weight_banks=2, words_per_bank=128, dataflow="output_stationary", edge="axi4"),
+    AcceleratorSpec(rows=8, weight_banks=1, words_per_bank=128),
+)
+"""More to learn on, drawn at random from what specs allow, but for the shapes of ``HELD_OUT``'s arrays and banks."""
+
+LEARNT |= {f"drawn_{number}": spec for number, spec in enumerate(DRAWN)}
+
 VALIDATION = {
     "small_axi": AcceleratorSpec(act_banks=1, weight_banks=1, edge="axi4"),
     "stationary_16": AcceleratorSpec(words_per_bank=128, dataflow="output_stationary"),
@@ -68,7 +110,7 @@ VALIDATION = {
 SYNTHETIC = (*((16, seed) for seed in range(4)), (8, 0), (10, 0), (12, 0))
 """Hard macros and seed of each."""
 
-VARIANTS = 8
+VARIANTS = 4
 """Of each netlist learnt on; none of them is the netlist itself."""
 
 GRIDS = (10, 12, 14, 16)

@@ -128,13 +128,13 @@ def pretrain_policy(paths: Sequence[Path], training: Training, out: Path, consol
     """
     from loop.placing import load_netlist
     from placer.ppo import TrainConfig
-    from placer.pretrain import pretrain, problems_of, varied
+    from placer.pretrain import pretrain, pretraining, problems_of, varied
 
     if training.updates is None:
         raise LoopError("pre-training has its budget in updates")
     designs = [load_netlist(path, None, (), training.seed) for path in paths]
     parent = read_policy(training.parent) if training.parent else None
-    config = TrainConfig(updates=training.updates, halo=training.halo)
+    config = pretraining(TrainConfig(updates=training.updates, halo=training.halo))
     views, each = [], 1 + VARIANTS
     for design in designs:
         views.append((design.netlist, design.placement))

@@ -37,6 +37,7 @@ class TrainConfig:
         clip: of the probability ratio.
         discount, trace: of generalised advantage estimation (Schulman et al., 2016).
         entropy_start, entropy_end: weight of the entropy bonus, linear over the budget.
+        entropy_enough: nats per step beyond which entropy has no bonus.
         value_weight: of the value's loss.
         gradient_norm: at which gradients are clipped.
         soft_iterations: of the soft macros' placement at an episode's end.
@@ -63,6 +64,7 @@ class TrainConfig:
     trace: float = 0.99
     entropy_start: float = 0.01
     entropy_end: float = 0.001
+    entropy_enough: float = 100.0
     value_weight: float = 0.5
     gradient_norm: float = 0.5
     soft_iterations: int = 30
@@ -243,7 +245,11 @@ def loss(params: Params, graph: Graph, config: TrainConfig, batch: Batch, entrop
     spread = entropy(logits)
     kl = ratio - 1 - change  # Schulman's low-variance estimate
     report = jnp.stack([spread, kl, error]) @ weight
-    total = -(surrogate * weight).sum() + config.value_weight * report[2] - entropy_weight * report[0]
+    total = (
+        -(surrogate * weight).sum()
+        + config.value_weight * report[2]
+        - entropy_weight * jnp.minimum(report[0], config.entropy_enough)
+    )
     return total, report
 
 

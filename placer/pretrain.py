@@ -19,6 +19,13 @@ from placer.ppo import TrainConfig, TrainState, episode_keys, initial_state
 from placer.problem import Problem, Sizes, bucket, problem_of, sizes_of
 from placer.train import collect_here, learn_here, same_network
 
+RATE = 7e-4
+"""Of Adam: a third of what is best on one netlist, else the policy is one of the last few netlists."""
+
+ENTROPY_BONUS, ENTROPY_ENOUGH = 0.05, 1.0
+"""Weight of the entropy bonus, and nats per step beyond which there is none: a policy that is surer than that does not
+find its way on a new netlist, one that is less sure takes long."""
+
 LEAST_SIZE, MOST_SIZE = 0.6, 1.3
 """Of a hard macro's width and height in a variant, relative to before."""
 
@@ -56,6 +63,17 @@ class Pretrained:
     design: IntArray  # [U]
     cost: FloatArray  # [U]
     states: list[TrainState]
+
+
+def pretraining(config: TrainConfig) -> TrainConfig:
+    """A configuration for one netlist with the rates of learning on many."""
+    return replace(
+        config,
+        learning_rate=RATE,
+        entropy_start=ENTROPY_BONUS,
+        entropy_end=ENTROPY_BONUS,
+        entropy_enough=ENTROPY_ENOUGH,
+    )
 
 
 def problems_of(designs: Sequence[tuple[Netlist, Placement]], config: TrainConfig) -> list[Problem]:
