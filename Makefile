@@ -93,10 +93,10 @@ bench-sim: setup ## measure accelerators and cycle model (half an hour; ARGS="ex
 bench-cost: setup ## measure the proxy cost's evaluators
 	@$(BIN)/python -m benchmarks.cost $(ARGS)
 
-bench-gpu: ## measure on a GPU; PYTHON_GPU names a Python with jax, its GPU plugin and numba
-	@$(PYTHON_GPU) -c 'import jax, numba; raise SystemExit(jax.default_backend() != "gpu")' 2>/dev/null \
-	  || { echo "error: $(PYTHON_GPU) has no numba, or no jax that sees a GPU; run make bench-gpu PYTHON_GPU=/path/to/python" >&2; exit 3; }
-	@$(PYTHON_GPU) -m benchmarks.cost batched
+bench-gpu: ## measure on a GPU; PYTHON_GPU names a Python with chiploop's packages and jax's GPU plugin
+	@$(PYTHON_GPU) -c 'import jax, benchmarks.rl; raise SystemExit(jax.default_backend() != "gpu")' 2>/dev/null \
+	  || { echo "error: $(PYTHON_GPU) has not all of chiploop's packages (pip install -e .), or no jax that sees a GPU; run make bench-gpu PYTHON_GPU=/path/to/python" >&2; exit 3; }
+	@$(PYTHON_GPU) -m benchmarks.cost batched && $(PYTHON_GPU) -m benchmarks.rl speed
 
 bench-baselines: setup ## measure the baseline placers (hours)
 	@$(BIN)/python -m benchmarks.baselines $(ARGS)

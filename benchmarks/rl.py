@@ -1,6 +1,6 @@
 """Figures of the RL placer: speed of the environment, runs that are killed, cost from scratch on ariane133_ng45.
 
-python -m benchmarks.rl speed                       # environment steps per second
+python -m benchmarks.rl speed                       # environment steps per second, on a GPU where JAX has one
 python -m benchmarks.rl resume                      # a run that is killed and resumed, against an undisturbed one
 python -m benchmarks.rl ray                         # a run of Ray actors, one of which is killed
 python -m benchmarks.rl scratch --updates 20        # one seed on ariane133_ng45; seeds add up
@@ -35,7 +35,8 @@ COMMAND = "python -m benchmarks.rl"
 
 DESIGN = "ariane133_ng45"
 
-ENVIRONMENTS = 16
+ENVIRONMENTS = {"cpu": 16, "gpu": 1024}
+"""By the kind of machine, in one compiled loop."""
 
 KILLED = {
     "resume": ("resume_bitwise_equal", killed_and_resumed, "equal"),
@@ -61,7 +62,7 @@ CIRCUIT_TRAINING_EPISODES = 204_800
 
 
 def steps_per_second(problem: Problem) -> float:
-    """Environment steps per second with a random policy, 16 environments in one compiled loop, best of 3.
+    """Environment steps per second with a random policy, ``ENVIRONMENTS`` in one compiled loop, best of 3.
 
     The last observation is returned, so that the compiler does not leave out what a random policy does not look at.
     """
@@ -77,11 +78,11 @@ def steps_per_second(problem: Problem) -> float:
         last, _ = jax.lax.scan(turn, env.reset(problem), jax.random.split(key, problem.hard_size.shape[0]))
         return last
 
-    run = jax.jit(jax.vmap(episode))
+    run, count = jax.jit(jax.vmap(episode)), ENVIRONMENTS[jax.default_backend()]
     best = 0.0
     for trial in range(4):
         began = time.perf_counter()
-        state, _ = jax.block_until_ready(run(jax.random.split(jax.random.key(trial), ENVIRONMENTS)))
+        state, _ = jax.block_until_ready(run(jax.random.split(jax.random.key(trial), count)))
         if trial:
             best = max(best, float(state.turn.sum()) / (time.perf_counter() - began))
     return best
@@ -133,7 +134,15 @@ def main() -> None:
         problem = problem_for(netlist, initial, TrainConfig())
         command = f"{COMMAND} speed"
         figures = [
-            Figure("env_steps_per_s_cpu", steps_per_second(problem), "1/s", "higher", STEPS_BAR, [0], command),
+            Figure(
+                f"env_steps_per_s_{jax.default_backend()}",
+                steps_per_second(problem),
+                "1/s",
+                "higher",
+                STEPS_BAR,
+                [0],
+                command,
+            ),
         ]
         write_figures("rl", figures)
         return

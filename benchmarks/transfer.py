@@ -1,7 +1,7 @@
 """Does a policy that was pre-trained on other netlists do better on netlists that it has not seen?
 
 python -m benchmarks.transfer pretrain                # a policy for each seed, into runs/
-python -m benchmarks.transfer warm                    # how much of it a warm start had better keep
+python -m benchmarks.transfer validate                # steps on netlists that decide how policies are pre-trained
 python -m benchmarks.transfer learn --design tiny     # zero-shot, fine-tuned, from scratch, greedy, random
 python -m benchmarks.transfer search --design tiny    # policy and refinement against ``auto`` alone
 
@@ -47,8 +47,6 @@ LATE = 3
 
 LEARN_SEEDS = (0, 1, 2)
 """Each of a pre-training of its own, of fine-tuning and of training from scratch."""
-
-SHARES = (1.0, 0.8)
 
 RANDOM_SEEDS = 8
 
@@ -98,20 +96,16 @@ def compare(
     }
 
 
-def warm_starts(config: TrainConfig, policies: Sequence[Any]) -> dict[str, Any]:
-    """By the share of the policy that is kept: steps on netlists that are neither learnt on nor held out, by seed."""
-    found: dict[str, Any] = {}
+def validate(config: TrainConfig, policies: Sequence[Any]) -> dict[str, list[float]]:
+    """Steps on the netlists that are neither learnt on nor held out, by seed."""
+    found: dict[str, list[float]] = {}
     for name, spec in VALIDATION.items():
         (problem,) = problems_of([accelerator(name, spec)], config)
-        scratch = [pretrain([problem], config, seed=seed).cost for seed in LEARN_SEEDS]
-        for share in SHARES:
-            kept = replace(config, kept=share)
-            tuned = [
-                pretrain([problem], kept, params, seed).cost for seed, params in zip(LEARN_SEEDS, policies, strict=True)
-            ]
-            ratios = [steps_ratio(one, other) for one, other in zip(tuned, scratch, strict=True)]
-            found.setdefault(f"kept_{share:g}", {})[name] = ratios
-            print(name, share, ratios, flush=True)
+        found[name] = [
+            steps_ratio(pretrain([problem], config, params, seed).cost, pretrain([problem], config, seed=seed).cost)
+            for seed, params in zip(LEARN_SEEDS, policies, strict=True)
+        ]
+        print(name, found[name], flush=True)
     return found
 
 
@@ -157,20 +151,17 @@ def search(
 def main() -> None:
     """Measure and write into ``benchmarks/results/rl.json``."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", choices=("pretrain", "warm", "learn", "search"))
+    parser.add_argument("part", choices=("pretrain", "validate", "learn", "search"))
     parser.add_argument("--design", choices=(*HELD_OUT, REAL), default="tiny", help="held out")
     parser.add_argument("--pretrain-updates", type=int, default=UPDATES, help="which policy")
-    parser.add_argument("--kept", type=float, default=TrainConfig.kept, help="share of it that fine-tuning begins with")
     parser.add_argument("--updates", type=int, default=24, help="of fine-tuning and from scratch, 16 episodes each")
     parser.add_argument("--moves", type=int, default=200_000, help="of each search")
     arguments = parser.parse_args()
     policy = PolicyConfig(grid=16, deconv=(16, 8, 8))
-    config = TrainConfig(updates=arguments.updates, kept=arguments.kept, policy=policy)
+    config = TrainConfig(updates=arguments.updates, policy=policy)
     learning = replace(pretraining(config), updates=arguments.pretrain_updates)
     suffix = "" if learning.updates == UPDATES else f"_after_{learning.updates}"
     paths = [FOLDER / f"policy{suffix}_seed_{seed}.msgpack" for seed in LEARN_SEEDS]
-    if arguments.part == "learn" and config.kept != TrainConfig.kept:
-        suffix += f"_kept_{config.kept:g}"
     if arguments.part == "pretrain":
 
         def tell(number: int, turn: int, cost: float, _: Any) -> None:
@@ -185,8 +176,11 @@ def main() -> None:
         write_figures("rl", [], {f"pretraining{suffix}": found})
         return
     policies = [jax.tree.map(jnp.asarray, serialization.msgpack_restore(path.read_bytes())) for path in paths]
-    if arguments.part == "warm":
-        write_figures("rl", [], {f"warm_start{suffix}": warm_starts(config, policies)})
+    if arguments.part == "validate":
+        ratios = validate(config, policies)
+        ratio = float(np.mean(list(ratios.values())))
+        figure = Figure("validation_steps_ratio", ratio, "1", "lower", None, LEARN_SEEDS, f"{COMMAND} validate")
+        write_figures("rl", [figure] if not suffix else [], {f"validation{suffix}": ratios})
         return
     design = held_out(arguments.design)
     (problem,) = problems_of([design], config)

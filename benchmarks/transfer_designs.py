@@ -105,7 +105,7 @@ VALIDATION = {
     "dma_a1": AcceleratorSpec(act_banks=1, weight_banks=1, edge="dma", words_per_bank=64),
     "a4w4r16": AcceleratorSpec(result_banks=16, words_per_bank=128),
 }
-"""Neither learnt on nor held out: what decides how policies are pre-trained, and how much a warm start keeps."""
+"""Neither learnt on nor held out: what decides how policies are pre-trained."""
 
 SYNTHETIC = (*((16, seed) for seed in range(4)), (8, 0), (10, 0), (12, 0))
 """Hard macros and seed of each."""

@@ -250,7 +250,7 @@ def finish(problem: Problem, hard_position: Array, iterations: int) -> Outcome:
         problem.canvas,
         position,
         problem.hard_size,
-        problem.hard_fixed | (jnp.arange(hard) < problem.hard_count),
+        problem.hard_present,
         problem.hard_signs,
         problem.soft_size,
         problem.soft_movable,

@@ -43,10 +43,8 @@ def expected_load(problem: Problem, expected: Array, covered: Array) -> tuple[Ar
     hard, soft, grid = problem.hard_size.shape[0], problem.soft_size.shape[0], covered.shape[0]
     quadratic, pitch = problem.quadratic, problem.pitch
     area = jnp.where(problem.soft_movable, problem.soft_size.prod(1), 0.0)
-    present = problem.hard_fixed | (jnp.arange(hard) < problem.hard_count)
-    hard_area = jnp.where(present, problem.hard_size.prod(1), 0.0).sum()
     wired = quadratic.soft_base + quadratic.soft_pull @ expected
-    free = problem.canvas.prod() - hard_area
+    free = problem.canvas.prod() - jnp.where(problem.hard_present, problem.hard_size.prod(1), 0.0).sum()
     spread = jnp.minimum(spread_partly(wired, area, covered.T, free, pitch * grid), problem.canvas)
     place = jnp.where(problem.soft_movable[:, None], spread, wired)
     x, y = (overlap(place[:, axis] / pitch[axis], problem.soft_size[:, axis] / pitch[axis], grid) for axis in range(2))

@@ -23,7 +23,8 @@ Params = dict[str, Any]
 
 PRIOR = (0.0, 0.0, -10.0, 2.0, 0.0, 0.0, -20.0, -2.0, -15.0)
 """What each map adds to the logits before any training: a policy begins with cells that are near to what a macro is
-connected to, touch what is there, and lie at the canvas's edge, where the wires of others do not pass."""
+connected to, touch what is there, lie at the canvas's edge, where the wires of others do not pass, and take little of
+what soft macros and routes need."""
 
 PICK_SCALE = 10.0
 """By how much the weights of the maps change with the network's output: they are some tens, outputs are about one."""

@@ -47,9 +47,6 @@ class TrainConfig:
         plateau_updates: training ends when the mean cost of this many updates is not better than that of as many before
             by ``plateau_gain`` (relative) and no better placement was found meanwhile.
         checkpoint_updates: updates between checkpoints.
-        kept: share that a warm start keeps of the parameters it is given; the rest is a fresh draw ("shrink and
-            perturb": J. T. Ash, R. P. Adams, "On warm-starting neural network training", NeurIPS 2020). Below 1 for a
-            policy that is so sure of itself that it learns little anew.
         policy: sizes of the network.
     """
 
@@ -74,15 +71,12 @@ class TrainConfig:
     plateau_updates: int = 40
     plateau_gain: float = 0.002
     checkpoint_updates: int = 20
-    kept: float = 1.0
     policy: PolicyConfig = field(default_factory=PolicyConfig)
 
     @property
     def compiled(self) -> TrainConfig:
         """The same without what an update does not depend on, so that budgets share compiled code."""
-        return replace(
-            self, updates=None, seconds=None, plateau_updates=0, plateau_gain=0.0, checkpoint_updates=0, kept=1.0
-        )
+        return replace(self, updates=None, seconds=None, plateau_updates=0, plateau_gain=0.0, checkpoint_updates=0)
 
 
 @jax.tree_util.register_dataclass
@@ -160,12 +154,9 @@ def _new_params(problem: Problem, config: PolicyConfig, key: Array) -> Params:
 
 
 def initial_state(problem: Problem, config: TrainConfig, seed: int, params: Params | None = None) -> TrainState:
-    """A fresh state, with new parameters or, in a warm start, a mix of them with given ones."""
-    drawn = _new_params(problem, config.policy, jax.random.key(seed))
+    """A fresh state, with given parameters or new ones."""
     if params is None:
-        params = drawn
-    elif config.kept < 1:
-        params = jax.tree.map(lambda given, new: config.kept * given + (1 - config.kept) * new, params, drawn)
+        params = _new_params(problem, config.policy, jax.random.key(seed))
     nodes = problem.base_position.shape[0]
     return TrainState(
         params=params,

@@ -200,7 +200,7 @@ def pretrain(
     Args:
         problems: to learn on.
         config: ``updates`` is the budget, over all of them.
-        params: to begin with, as ``config.kept`` says; None: new ones.
+        params: to begin with; None: new ones.
         seed: of everything random.
         progress: called after each update with its number, the netlist's, the mean cost and the policy by then.
 

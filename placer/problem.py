@@ -122,6 +122,11 @@ class Problem:
     graph: Graph
     cost: CostArrays
 
+    @property
+    def hard_present(self) -> Array:
+        """[H] false for padding."""
+        return self.hard_fixed | (jax.numpy.arange(self.hard_size.shape[0]) < self.hard_count)
+
 
 def problem_of(
     netlist: Netlist,

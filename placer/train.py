@@ -83,7 +83,7 @@ def train(
         netlist: clustered, with its canvas.
         initial: positions of ports and fixed nodes.
         config: budget and the rest.
-        params: of a parent policy to start from (same ``config.policy``), as ``config.kept`` says.
+        params: of a parent policy to start from (same ``config.policy``); None: new ones.
         seed: of everything random.
         out_dir: where ``checkpoints/`` (at intervals and at the end) and ``tensorboard/`` go; None writes nothing.
         resume: continue from the last checkpoint in ``out_dir`` if there is one; with a budget of updates the result

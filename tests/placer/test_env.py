@@ -20,7 +20,7 @@ from placer.legality import is_legal
 from placer.netlist import Canvas, Netlist, Placement
 from placer.policy import PolicyConfig, PolicyNetwork
 from placer.problem import Problem, bucket, cells_of, fine_positions, problem_of, sizes_of
-from placer.soft_step import LEAST_FREE, hard_maps, smooth_terms, spread_evenly, spread_partly
+from placer.soft_step import LEAST_FREE, hard_maps, smooth_terms, spread_evenly
 
 HARD, SOFT, PORTS, NETS = 5, 6, 4, 24
 GRID, FINE = 8, 2
@@ -264,8 +264,9 @@ def test_the_expected_load_is_that_of_the_quadratic_minimum_by_counting() -> Non
         area = np.asarray(problem.soft_size).prod(1)
         room = 1e4 - float(problem.hard_size.prod(1).sum())
         covered = seen.maps[turn, ..., 0].T
-        soft = np.asarray(spread_partly(jnp.asarray(wired), area, covered, jnp.float32(room), pitch * GRID))
-        position[HARD : HARD + SOFT] = np.minimum(soft, 100.0)
+        even = np.asarray(spread_evenly(jnp.asarray(wired), area, covered, pitch * GRID))
+        share = 0.8 * area.sum() / room
+        position[HARD : HARD + SOFT] = np.minimum((1 - share) * wired + share * even, 100.0)
         density, tracks = np.zeros((GRID, GRID)), np.zeros((GRID, GRID))
         points = (np.stack(np.meshgrid(*[np.arange(60)] * 2), -1).reshape(-1, 2) + 0.5) / 60 - 0.5
         for middle, size in zip(position[HARD : HARD + SOFT], np.asarray(problem.soft_size), strict=True):

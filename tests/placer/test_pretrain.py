@@ -141,15 +141,3 @@ def test_a_policy_of_another_network_is_refused_with_one_line() -> None:
         with pytest.raises(InputError, match=r"of another network: .* and should be") as error:
             start()
         assert "\n" not in str(error.value)
-
-
-def test_a_warm_start_lies_between_the_policy_and_a_fresh_draw() -> None:
-    (problem,) = problems_of([design()], SHORT)
-    fresh, given = (initial_state(problem, SHORT, seed).params for seed in (0, 1))
-    for kept, near, far in ((1.0, given, fresh), (0.0, fresh, given)):
-        start = initial_state(problem, replace(SHORT, kept=kept), 0, given).params
-        assert jax.tree.all(jax.tree.map(np.array_equal, start, near))
-        assert not jax.tree.all(jax.tree.map(np.array_equal, start, far))
-    mixed = initial_state(problem, replace(SHORT, kept=0.75), 0, given).params
-    for leaf, one, other in zip(*map(jax.tree.leaves, (mixed, given, fresh)), strict=True):
-        np.testing.assert_allclose(leaf, (3 * one + other) / 4, rtol=1e-5, atol=1e-7)
