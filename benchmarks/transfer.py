@@ -40,7 +40,11 @@ from placer.train import collect_here, placement_of
 COMMAND = "python -m benchmarks.transfer"
 
 UPDATES = 2500
-"""Of pre-training, for the figures; results of policies that learnt for more or less are written beside them."""
+"""Of each round of pre-training, for the figures; results of policies that learnt for more or less are written beside
+them."""
+
+ROUNDS = 2
+"""Of pre-training, each on variants of its own and at half the rate of the one before."""
 
 LATE = 3
 """Updates whose mean cost is what a run has reached."""
@@ -169,10 +173,15 @@ def main() -> None:
 
         found = []
         for seed, path in zip(LEARN_SEEDS, paths, strict=True):
-            problems = problems_of(learnt(seed), learning)
-            taught = pretrain(problems, learning, seed=seed, progress=tell)
-            path.write_bytes(serialization.msgpack_serialize(jax.tree.map(np.asarray, taught.params)))
-            found.append(pretraining_details(taught, len(problems)))
+            params: Any = None
+            for turn in range(ROUNDS):
+                draw = seed + turn * len(LEARN_SEEDS)
+                problems = problems_of(learnt(draw), learning)
+                slower = replace(learning, learning_rate=learning.learning_rate / 2**turn)
+                taught = pretrain(problems, slower, params, draw, tell)
+                params = taught.params
+                found.append(pretraining_details(taught, len(problems)))
+            path.write_bytes(serialization.msgpack_serialize(jax.tree.map(np.asarray, params)))
         write_figures("rl", [], {f"pretraining{suffix}": found})
         return
     policies = [jax.tree.map(jnp.asarray, serialization.msgpack_restore(path.read_bytes())) for path in paths]
