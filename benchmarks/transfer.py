@@ -174,13 +174,15 @@ def main() -> None:
         found = []
         for seed, path in zip(LEARN_SEEDS, paths, strict=True):
             params: Any = None
+            rounds = []
             for turn in range(ROUNDS):
                 draw = seed + turn * len(LEARN_SEEDS)
                 problems = problems_of(learnt(draw), learning)
                 slower = replace(learning, learning_rate=learning.learning_rate / 2**turn)
                 taught = pretrain(problems, slower, params, draw, tell)
                 params = taught.params
-                found.append(pretraining_details(taught, len(problems)))
+                rounds.append(pretraining_details(taught, len(problems)))
+            found.append(rounds)
             path.write_bytes(serialization.msgpack_serialize(jax.tree.map(np.asarray, params)))
         write_figures("rl", [], {f"pretraining{suffix}": found})
         return
@@ -207,11 +209,11 @@ def main() -> None:
 
 
 def pretraining_details(taught: Pretrained, count: int) -> dict[str, Any]:
-    """By rounds over all netlists: the mean cost, relative to that of the first update of a netlist's variants."""
+    """By passes over all netlists: the mean cost, relative to that of the first update of a netlist's variants."""
     kind = taught.design // VARIANTS
     first = np.array([taught.cost[np.argmax(kind == k)] for k in range(count // VARIANTS)])
     rounds = (taught.cost / first[kind])[: len(kind) // count * count].reshape(-1, count).mean(1)
-    return {"updates": len(kind), "netlists": count, "cost_by_round": rounds.round(4).tolist()}
+    return {"updates": len(kind), "netlists": count, "cost_by_pass": rounds.round(4).tolist()}
 
 
 def search_figures(runs: dict[str, list[dict[str, float]]], command: str) -> list[Figure]:
