@@ -102,6 +102,8 @@ def pretrain(
 ) -> None:
     """Train one placement policy on many netlists, to start from on others (chiploop train --policy).
 
+    With --policy it goes on from one, at half the rate; another --seed gives it other variants of the netlists.
+
     Example: [bold]chiploop pretrain designs/*/netlist.pb.txt.gz --updates 2000[/bold]
     """
     from loop.training import POLICY, Training, pretrain_policy

@@ -113,8 +113,8 @@ def train_policy(
 def pretrain_policy(paths: Sequence[Path], training: Training, out: Path, console: Console) -> dict[str, Any]:
     """Train one policy on several netlists by turns, each also in ``VARIANTS`` variants; write it and the curve.
 
-    The policy file is written every ``KEEP_EVERY`` updates, too; a run that was killed goes on from it as a new one
-    with that parent.
+    One with a parent learns at half the rate. The policy file is written every ``KEEP_EVERY`` updates, too; a run that
+    was killed goes on from it as a new one with that parent.
 
     Args:
         paths: of the netlists, each with its ``initial.plc`` beside it where its format needs one.
@@ -134,7 +134,7 @@ def pretrain_policy(paths: Sequence[Path], training: Training, out: Path, consol
         raise LoopError("pre-training has its budget in updates")
     designs = [load_netlist(path, None, (), training.seed) for path in paths]
     parent = read_policy(training.parent) if training.parent else None
-    config = pretraining(TrainConfig(updates=training.updates, halo=training.halo))
+    config = pretraining(TrainConfig(updates=training.updates, halo=training.halo), again=parent is not None)
     views, each = [], 1 + VARIANTS
     for design in designs:
         views.append((design.netlist, design.placement))
@@ -144,7 +144,7 @@ def pretrain_policy(paths: Sequence[Path], training: Training, out: Path, consol
     out.mkdir(parents=True, exist_ok=True)
 
     def show(number: int, turn: int, cost: float, params: Params) -> None:
-        console.print(f"update {number + 1}, {paths[turn // each].name}, cost {cost:.4f}", soft_wrap=True)
+        console.print(f"update {number + 1}, {paths[turn // each]}, cost {cost:.4f}", soft_wrap=True)
         if (number + 1) % KEEP_EVERY == 0:
             write_policy(out / POLICY, params)
 

@@ -34,6 +34,8 @@ class TrainConfig:
         episodes: per update.
         epochs, minibatches: passes over an update's steps, and parts per pass.
         learning_rate: Adam's, falling linearly to a tenth.
+        warmup_updates: over which it rises in a run that begins with a given policy. Adam's moments begin anew there,
+            and first steps of full size would lead away from what was learnt.
         clip: of the probability ratio.
         discount, trace: of generalised advantage estimation (Schulman et al., 2016).
         entropy_start, entropy_end: weight of the entropy bonus, linear over the budget.
@@ -56,6 +58,7 @@ class TrainConfig:
     epochs: int = 2
     minibatches: int = 6
     learning_rate: float = 2e-3
+    warmup_updates: int = 3
     clip: float = 0.2
     discount: float = 1.0
     trace: float = 0.99
@@ -75,8 +78,34 @@ class TrainConfig:
 
     @property
     def compiled(self) -> TrainConfig:
-        """The same without what an update does not depend on, so that budgets share compiled code."""
-        return replace(self, updates=None, seconds=None, plateau_updates=0, plateau_gain=0.0, checkpoint_updates=0)
+        """The same without budget and rates, of which compiled code is independent."""
+        same = replace(self, updates=None, seconds=None, plateau_updates=0, plateau_gain=0.0, checkpoint_updates=0)
+        same = replace(same, learning_rate=0.0, warmup_updates=0)
+        return replace(same, entropy_start=0.0, entropy_end=0.0, entropy_enough=0.0)
+
+    def rates(self, done: Array | float = 0.0, inherited: int | None = None) -> Rates:
+        """The rates of an update.
+
+        Args:
+            done: part of the budget that is spent before, 0 to 1.
+            inherited: updates since the run began with a given policy; None: it began with a new one.
+        """
+        rise = 1.0 if inherited is None else min(1.0, (inherited + 1) / (self.warmup_updates + 1))
+        return Rates(
+            self.learning_rate * (1 - 0.9 * done) * rise,
+            self.entropy_start + (self.entropy_end - self.entropy_start) * done,
+            self.entropy_enough,
+        )
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Rates:
+    """How much an update learns; see ``TrainConfig``."""
+
+    learning: Array | float  # []
+    entropy: Array | float  # [] weight of the bonus
+    entropy_enough: Array | float  # [] nats per step
 
 
 @jax.tree_util.register_dataclass
@@ -215,7 +244,7 @@ def advantages(value: Array, active: Array, final: Array, discount: float, trace
     return gains
 
 
-def loss(params: Params, graph: Graph, config: TrainConfig, batch: Batch, entropy_weight: Array) -> tuple[Array, Array]:
+def loss(params: Params, graph: Graph, config: TrainConfig, batch: Batch, rates: Rates) -> tuple[Array, Array]:
     """The clipped surrogate, the value's loss and the entropy bonus; and [3]: entropy, KL and value error.
 
     Args:
@@ -223,7 +252,7 @@ def loss(params: Params, graph: Graph, config: TrainConfig, batch: Batch, entrop
         graph: of the netlist whose steps these are.
         config: clip and weights.
         batch: steps, all of them active.
-        entropy_weight: [] of the bonus.
+        rates: of which the entropy's count.
     """
     nodes = encode(config.policy, params, graph)
     logits, value = decide(config.policy, params, nodes, graph.present, batch.observation)
@@ -239,7 +268,7 @@ def loss(params: Params, graph: Graph, config: TrainConfig, batch: Batch, entrop
     total = (
         -(surrogate * weight).sum()
         + config.value_weight * report[2]
-        - entropy_weight * jnp.minimum(report[0], config.entropy_enough)
+        - rates.entropy * jnp.minimum(report[0], rates.entropy_enough)
     )
     return total, report
 
@@ -264,12 +293,12 @@ def update(
     problem: Problem,
     key: Array,
     config: TrainConfig,
-    done: Array | float = 0.0,
+    rates: Rates,
     score: Score | None = None,
 ) -> tuple[TrainState, Metrics]:
     """Collect a batch of episodes and learn from them; arguments as of ``learn``."""
     episodes = collect(problem, state.params, config, episode_keys(key, state.update, config))
-    return learn(state, problem.graph, key, config, episodes, done, score)
+    return learn(state, problem.graph, key, config, episodes, rates, score)
 
 
 def merged_moments(mean: Array, variance: Array, values: Array, share: Array | float) -> tuple[Array, Array]:
@@ -290,7 +319,7 @@ def learn(
     key: Array,
     config: TrainConfig,
     episodes: Episodes,
-    done: Array | float = 0.0,
+    rates: Rates,
     score: Score | None = None,
 ) -> tuple[TrainState, Metrics]:
     """Improve the policy on episodes that it played.
@@ -299,9 +328,9 @@ def learn(
         state: before.
         graph: of the netlist.
         key: of the whole run.
-        config: of the run, static.
+        config: of the run, static; its budget and rates do not count.
         episodes: of ``state.params``.
-        done: [] part of the budget that is spent, by which the learning rate and the entropy bonus fall.
+        rates: of this update.
         score: changes the costs that are learnt from (a control experiment shuffles them).
     """
     _, shuffle_key, score_key = jax.random.split(jax.random.fold_in(key, state.update), 3)
@@ -324,16 +353,14 @@ def learn(
     batch = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), batch)
     length = batch.action.shape[0]
     part = length // config.minibatches
-    rate = config.learning_rate * (1 - 0.9 * done)
-    bonus = config.entropy_start + (config.entropy_end - config.entropy_start) * done
     chain = optimizer(config)
 
     def descend(carry: tuple[Params, optax.OptState], chosen: Array) -> tuple[tuple[Params, optax.OptState], Array]:
         params, moments = carry
         some = jax.tree.map(lambda leaf: spread(leaf[chosen]), batch)
-        slope, report = jax.grad(loss, has_aux=True)(params, graph, config, some, bonus)
+        slope, report = jax.grad(loss, has_aux=True)(params, graph, config, some, rates)
         change, moments = chain.update(slope, moments, params)
-        params = jax.tree.map(lambda p, c: p - rate * c, params, change)
+        params = jax.tree.map(lambda p, c: p - rates.learning * c, params, change)
         return (params, moments), report
 
     orders = jax.vmap(lambda k: jax.random.permutation(k, length))(jax.random.split(shuffle_key, config.epochs))

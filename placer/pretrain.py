@@ -65,11 +65,16 @@ class Pretrained:
     states: list[TrainState]
 
 
-def pretraining(config: TrainConfig) -> TrainConfig:
-    """A configuration for one netlist with the rates of learning on many."""
+def pretraining(config: TrainConfig, again: bool = False) -> TrainConfig:
+    """A configuration for one netlist with the rates of learning on many.
+
+    Args:
+        config: for one netlist.
+        again: to go on from a pre-trained policy, on other variants: at half the rate.
+    """
     return replace(
         config,
-        learning_rate=RATE,
+        learning_rate=RATE / 2 if again else RATE,
         entropy_start=ENTROPY_BONUS,
         entropy_end=ENTROPY_BONUS,
         entropy_enough=ENTROPY_ENOUGH,
@@ -212,6 +217,7 @@ def pretrain(
         raise ValueError("pre-training has its budget in updates")
     if params is not None:
         same_network(params, problems[0], config)
+    inherited = params is not None
     states = [initial_state(problem, config, seed, params) for problem in problems]
     params, moments = states[0].params, states[0].optimizer
     random = np.random.default_rng(seed)
@@ -223,7 +229,8 @@ def pretrain(
         problem, state = problems[turn], replace(states[turn], params=params, optimizer=moments)
         key = jax.random.key(seed + turn)
         episodes = collect_here(problem, params, config.compiled, episode_keys(key, int(state.update), config))
-        state, metrics = learn_here(state, problem.graph, key, config.compiled, episodes, number / config.updates)
+        rates = config.rates(number / config.updates, number if inherited else None)
+        state, metrics = learn_here(state, problem.graph, key, config.compiled, episodes, rates)
         states[turn], params, moments = state, state.params, state.optimizer
         costs.append(float(metrics.cost))
         if progress:

@@ -25,6 +25,7 @@ from placer.policy import Params
 from placer.ppo import (
     Episodes,
     Metrics,
+    Rates,
     TrainConfig,
     TrainState,
     collect,
@@ -116,7 +117,8 @@ def train(
         while reason is None:
             keys = episode_keys(key, curve.updates, config)
             episodes = (collector or collect_here)(problem, state.params, config.compiled, keys)
-            state, metrics = learn_here(state, problem.graph, key, config.compiled, episodes, spent(curve, config))
+            rates = config.rates(spent(curve, config), None if params is None else curve.updates)
+            state, metrics = learn_here(state, problem.graph, key, config.compiled, episodes, rates)
             curve = curve.extended(metrics, float(state.best_cost), time.monotonic() - began)
             reason = ended(curve, config)
             if log:
@@ -194,7 +196,8 @@ def training_step_example(
 ) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     """One update as a pure function and its arguments, to be traced: episodes, their costs, the learning from them."""
     problem = problem_for(netlist, initial, config)
-    return partial(update, config=config.compiled), (initial_state(problem, config, 0), problem, jax.random.key(0))
+    step = partial(update, config=config.compiled, rates=config.rates())
+    return step, (initial_state(problem, config, 0), problem, jax.random.key(0))
 
 
 def problem_for(netlist: Netlist, initial: Placement, config: TrainConfig) -> Problem:
@@ -209,10 +212,10 @@ collect_here: Collector = partial(jax.jit, static_argnames="config")(collect)
 
 @partial(jax.jit, static_argnames="config")
 def learn_here(
-    state: TrainState, graph: Graph, key: jax.Array, config: TrainConfig, episodes: Episodes, done: float
+    state: TrainState, graph: Graph, key: jax.Array, config: TrainConfig, episodes: Episodes, rates: Rates
 ) -> tuple[TrainState, Metrics]:
     """As ``placer.ppo.learn``, by this process; parameters stay on all devices in use."""
-    return everywhere(learn(state, graph, key, config, episodes, done))
+    return everywhere(learn(state, graph, key, config, episodes, rates))
 
 
 @partial(jax.jit, static_argnames=("config", "samples"))

@@ -60,7 +60,7 @@ def test_pretraining_takes_each_netlist_in_variants_and_keeps_its_policy(
     asked: list[Any] = []
 
     def pretrain(problems: Any, config: TrainConfig, params: Any, seed: int, progress: Any) -> many.Pretrained:
-        asked.append((problems, config.updates, config.halo, seed))
+        asked.append((problems, config.updates, config.halo, config.learning_rate, seed))
         np.testing.assert_array_equal(params["params"]["w"], PARAMS["params"]["w"])
         for number in range(21):
             progress(number, number % 16, 0.5, {"params": {"w": np.full(3, number)}})
@@ -77,15 +77,15 @@ def test_pretraining_takes_each_netlist_in_variants_and_keeps_its_policy(
     training = Training(21, parent=tmp_path / "parent", halo=2.0, seed=7)
     found = pretrain_policy(paths, training, tmp_path / "out", console)
     problems, *rest = asked[0]
-    assert rest == [21, 2.0, 7]
+    assert rest == [21, 2.0, many.RATE / 2, 7]
     different = {netlist.node_size.tobytes() + placement.position.tobytes() for netlist, placement in problems}
     assert len(problems) == 2 * 8
     assert len(different) >= 1 + 2 * 7  # the two netlists are one
     assert found["netlist"] == [0, 0, 1, 1]
     assert json.loads((tmp_path / "out" / "training.json").read_text())["cost"] == [0.9, 0.8, 0.7, 0.6]
     np.testing.assert_array_equal(read_policy(tmp_path / "out" / POLICY)["params"]["w"], PARAMS["params"]["w"])
-    assert "update 9, b.pb.txt, cost 0.5000" in console.file.getvalue()  # type: ignore[attr-defined]
-    assert "update 21, a.pb.txt, cost 0.5000" in console.file.getvalue()  # type: ignore[attr-defined]
+    assert f"update 9, {paths[1]}, cost 0.5000" in console.file.getvalue()  # type: ignore[attr-defined]
+    assert f"update 21, {paths[0]}, cost 0.5000" in console.file.getvalue()  # type: ignore[attr-defined]
 
 
 def test_files_that_are_no_policies_are_refused(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from placer.baselines.random_legal import random_legal
 from placer.legality import is_legal
 from placer.netlist import InputError, NodeKind, Placement
+from placer.policy import Params
 from placer.ppo import initial_state
 from placer.pretrain import (
     FILLED,
@@ -58,7 +59,8 @@ def test_a_netlist_of_the_same_bucket_compiles_nothing_again() -> None:
         net_weight=np.linspace(1.0, 2.0, len(left)),
     )
     before = learn_here._cache_size(), collect_here._cache_size()  # type: ignore[attr-defined]
-    train(other, Placement(initial.position[keep], initial.orientation[keep]), replace(one, updates=2))
+    slower = replace(one, updates=2, learning_rate=1e-4, entropy_start=0.1, entropy_enough=1.0)
+    train(other, Placement(initial.position[keep], initial.orientation[keep]), slower)
     assert (learn_here._cache_size(), collect_here._cache_size()) == before  # type: ignore[attr-defined]
 
 
@@ -73,6 +75,27 @@ def test_pretraining_on_one_netlist_is_training() -> None:
     both = pretrain(problems, SHORT, seed=3)
     assert sorted(both.design[:2]) == sorted(both.design[2:]) == [0, 1]
     assert np.isfinite(both.cost).all()
+
+
+def test_the_rate_rises_where_a_policy_is_given_and_only_there() -> None:
+    (problem,) = problems_of([design()], SHORT)
+    given = initial_state(problem, SHORT, 5).params
+
+    def after_one_update(params: Params | None, rate: float, warmup: int) -> list[jax.Array]:
+        config = replace(SHORT, updates=1, learning_rate=rate, warmup_updates=warmup)
+        both = pretrain([problem], config, params, 5).params, train(*design(), config, params, 5).params
+        one, other = (jax.tree.leaves(found) for found in both)
+        for a, b in zip(one, other, strict=True):
+            np.testing.assert_array_equal(a, b)
+        return one
+
+    whole, quarter = SHORT.learning_rate, SHORT.learning_rate / 4
+    for a, b in zip(after_one_update(given, whole, 3), after_one_update(given, quarter, 0), strict=True):
+        np.testing.assert_array_equal(a, b)
+    for a, b in zip(after_one_update(None, whole, 3), after_one_update(given, whole, 0), strict=True):
+        np.testing.assert_array_equal(a, b)
+    rises = [replace(SHORT, warmup_updates=3).rates(0.0, update).learning / whole for update in range(5)]
+    assert rises == pytest.approx([1 / 4, 2 / 4, 3 / 4, 1, 1])
 
 
 @given(hard=st.integers(4, 14), seed=st.integers(0, 99))

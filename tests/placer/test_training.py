@@ -13,7 +13,7 @@ from jax.flatten_util import ravel_pytree
 from placer import env
 from placer.netlist import Canvas, Netlist, Placement
 from placer.policy import Params, PolicyConfig, decide, encode
-from placer.ppo import Batch, TrainConfig, initial_state, loss, merged_moments, update
+from placer.ppo import Batch, Rates, TrainConfig, initial_state, loss, merged_moments, update
 from placer.train import problem_for
 
 POLICY = PolicyConfig(
@@ -111,10 +111,9 @@ def test_the_policys_gradient_is_that_of_the_mean_cost_by_finite_differences() -
         -jnp.tile(weight.reshape(-1), 2),
         jnp.zeros(len(which)),
     )
-    config = replace(CONFIG, value_weight=0.0, entropy_enough=0.0)  # so the bonus counts nothing
-    slope, _ = jax.jit(jax.grad(loss, has_aux=True), static_argnums=2)(
-        params, problem.graph, config, batch, jnp.float32(0.5)
-    )
+    config = replace(CONFIG, value_weight=0.0)
+    rates = Rates(0.0, 0.5, 0.0)  # entropy above 0 is enough, so the bonus counts nothing
+    slope, _ = jax.jit(jax.grad(loss, has_aux=True), static_argnums=2)(params, problem.graph, config, batch, rates)
     flat, _ = ravel_pytree(slope)
     length = float(jnp.linalg.norm(flat))
     random = np.random.default_rng(0).normal(size=(2, flat.size))
@@ -146,7 +145,7 @@ def test_reaches_the_optimum_and_not_from_shuffled_rewards() -> None:
         def score(cost: jax.Array, key: jax.Array) -> jax.Array:
             return jnp.where(shuffled, jax.random.permutation(key, cost), cost)
 
-        return update(state, problem, jax.random.key(1), CONFIG.compiled, done, score)  # type: ignore[arg-type]
+        return update(state, problem, jax.random.key(1), CONFIG.compiled, CONFIG.rates(done), score)  # type: ignore[arg-type]
 
     final = {}
     for shuffled in (False, True):
