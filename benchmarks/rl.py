@@ -35,7 +35,7 @@ COMMAND = "python -m benchmarks.rl"
 
 DESIGN = "ariane133_ng45"
 
-ENVIRONMENTS = {"cpu": 16, "gpu": 1024}
+ENVIRONMENTS = {"cpu": 16, "gpu": 1024, "tpu": 1024}
 """By the kind of machine, in one compiled loop."""
 
 KILLED = {
@@ -195,7 +195,7 @@ def learning(seed: int) -> dict[str, list[float]]:
         def score(cost: jax.Array, key: jax.Array) -> jax.Array:
             return jnp.where(shuffled, jax.random.permutation(key, cost), cost)
 
-        return update(state, problem, jax.random.key(seed), config.compiled, done, score)
+        return update(state, problem, jax.random.key(seed), config.compiled, config.rates(done), score)
 
     curves = {}
     for name in ("true", "shuffled"):

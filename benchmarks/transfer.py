@@ -1,6 +1,6 @@
 """Does a policy that was pre-trained on other netlists do better on netlists that it has not seen?
 
-python -m benchmarks.transfer pretrain                # a policy for each seed, into runs/
+python -m benchmarks.transfer pretrain                # a policy, into runs/; hours
 python -m benchmarks.transfer validate                # steps on netlists that decide how policies are pre-trained
 python -m benchmarks.transfer learn --design tiny     # zero-shot, fine-tuned, from scratch, greedy, random
 python -m benchmarks.transfer search --design tiny    # policy and refinement against ``auto`` alone
@@ -14,43 +14,35 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy.stats
-from flax import serialization
 
 from benchmarks.results import Figure, read_results, write_figures
-from benchmarks.transfer_designs import FOLDER, HELD_OUT, REAL, VALIDATION, VARIANTS, accelerator, held_out, learnt
+from benchmarks.transfer_designs import FOLDER, HELD_OUT, REAL, VALIDATION, accelerator, held_out
+from benchmarks.transfer_pretraining import UPDATES, pretrained
+from loop.training import read_policy, write_policy
 from placer import env
 from placer.baselines.greedy_packing import greedy_packing
 from placer.baselines.random_legal import random_legal
 from placer.netlist import Netlist, Placement
-from placer.policy import PolicyConfig
+from placer.policy import Params, PolicyConfig
 from placer.portfolio import place_auto
 from placer.ppo import TrainConfig, episode_keys, initial_state
-from placer.pretrain import Pretrained, pretrain, pretraining, problems_of
+from placer.pretrain import pretrain, problems_of
 from placer.problem import Problem
 from placer.train import collect_here, placement_of
 
 COMMAND = "python -m benchmarks.transfer"
 
-UPDATES = 2500
-"""Of each round of pre-training, for the figures; results of policies that learnt for more or less are written beside
-them."""
-
-ROUNDS = 2
-"""Of pre-training, each on variants of its own and at half the rate of the one before."""
-
 LATE = 3
 """Updates whose mean cost is what a run has reached."""
 
-LEARN_SEEDS = (0, 1, 2)
-"""Each of a pre-training of its own, of fine-tuning and of training from scratch."""
+LEARN_SEEDS = (0, 1, 2, 3, 4)
+"""Of fine-tuning and of training from scratch."""
 
 RANDOM_SEEDS = 8
 
@@ -82,13 +74,11 @@ def compare(
     problem: Problem, design: tuple[Netlist, Placement], config: TrainConfig, params: Any, seed: int
 ) -> dict[str, Any]:
     """One held-out design: zero-shot, fine-tuned, from scratch, greedy and random."""
-    keys = episode_keys(jax.random.key(seed), 0, config)
-    zero_shot = collect_here(problem, params, config.compiled, keys).outcome.cost
     tuned = pretrain([problem], config, params, seed).cost
     scratch = pretrain([problem], config, None, seed).cost
     drawn = [settled_cost(problem, random_legal(*design, seed), config) for seed in range(RANDOM_SEEDS)]
     return {
-        "zero_shot": float(zero_shot.mean()),
+        "zero_shot": float(tuned[0]),
         "untrained": float(scratch[0]),
         "greedy": settled_cost(problem, greedy_packing(*design), config),
         "random_legal": float(np.mean(drawn)),
@@ -100,25 +90,25 @@ def compare(
     }
 
 
-def validate(config: TrainConfig, policies: Sequence[Any]) -> dict[str, list[float]]:
+def validate(config: TrainConfig, params: Params) -> dict[str, list[float]]:
     """Steps on the netlists that are neither learnt on nor held out, by seed."""
     found: dict[str, list[float]] = {}
     for name, spec in VALIDATION.items():
         (problem,) = problems_of([accelerator(name, spec)], config)
         found[name] = [
             steps_ratio(pretrain([problem], config, params, seed).cost, pretrain([problem], config, seed=seed).cost)
-            for seed, params in zip(LEARN_SEEDS, policies, strict=True)
+            for seed in LEARN_SEEDS
         ]
         print(name, found[name], flush=True)
     return found
 
 
 def search(
-    problem: Problem, design: tuple[Netlist, Placement], config: TrainConfig, pretrained: Sequence[Any], moves: int
+    problem: Problem, design: tuple[Netlist, Placement], config: TrainConfig, trained: Params, moves: int
 ) -> list[dict[str, float]]:
     """``auto`` with a policy's best of an update's episodes as one more start, against ``auto`` alone.
 
-    The pre-trained policies take turns over the seeds. Both get the same processor time: that of the episodes is taken
+    Both get the same processor time: that of the episodes is taken
     off the moves, at the rate of the run without the policy. Compilation is not counted. An untrained policy is the
     control.
     """
@@ -138,7 +128,7 @@ def search(
         began = time.process_time()
         alone = place_auto(netlist, initial, seed=seed, moves=moves).found.cost
         run = {"auto": alone, "auto_cpu_s": time.process_time() - began}
-        policies = {"policy": pretrained[seed % len(pretrained)], "untrained": untrained}
+        policies = {"policy": trained, "untrained": untrained}
         for name, which in policies.items():
             began = time.process_time()
             start, run[name] = placed(which, seed)
@@ -163,32 +153,16 @@ def main() -> None:
     arguments = parser.parse_args()
     policy = PolicyConfig(grid=16, deconv=(16, 8, 8))
     config = TrainConfig(updates=arguments.updates, policy=policy)
-    learning = replace(pretraining(config), updates=arguments.pretrain_updates)
-    suffix = "" if learning.updates == UPDATES else f"_after_{learning.updates}"
-    paths = [FOLDER / f"policy{suffix}_seed_{seed}.msgpack" for seed in LEARN_SEEDS]
+    suffix = "" if arguments.pretrain_updates == UPDATES else f"_after_{arguments.pretrain_updates}"
+    path = FOLDER / f"policy{suffix}.msgpack"
     if arguments.part == "pretrain":
-
-        def tell(number: int, turn: int, cost: float, _: Any) -> None:
-            print(f"update {number}: netlist {turn}, cost {cost:.4f}", flush=True)
-
-        found = []
-        for seed, path in zip(LEARN_SEEDS, paths, strict=True):
-            params: Any = None
-            rounds = []
-            for turn in range(ROUNDS):
-                draw = seed + turn * len(LEARN_SEEDS)
-                problems = problems_of(learnt(draw), learning)
-                slower = replace(learning, learning_rate=learning.learning_rate / 2**turn)
-                taught = pretrain(problems, slower, params, draw, tell)
-                params = taught.params
-                rounds.append(pretraining_details(taught, len(problems)))
-            found.append(rounds)
-            path.write_bytes(serialization.msgpack_serialize(jax.tree.map(np.asarray, params)))
-        write_figures("rl", [], {f"pretraining{suffix}": found})
+        params, details = pretrained(config, arguments.pretrain_updates)
+        write_policy(path, params)
+        write_figures("rl", [], {f"pretraining{suffix}": details})
         return
-    policies = [jax.tree.map(jnp.asarray, serialization.msgpack_restore(path.read_bytes())) for path in paths]
+    params = read_policy(path)
     if arguments.part == "validate":
-        ratios = validate(config, policies)
+        ratios = validate(config, params)
         ratio = float(np.mean(list(ratios.values())))
         figure = Figure("validation_steps_ratio", ratio, "1", "lower", None, LEARN_SEEDS, f"{COMMAND} validate")
         write_figures("rl", [figure] if not suffix else [], {f"validation{suffix}": ratios})
@@ -197,23 +171,13 @@ def main() -> None:
     (problem,) = problems_of([design], config)
     command = f"{COMMAND} {arguments.part} --design NAME"
     if arguments.part == "learn":
-        run: Any = [
-            compare(problem, design, config, params, seed) for seed, params in zip(LEARN_SEEDS, policies, strict=True)
-        ]
+        run: Any = [compare(problem, design, config, params, seed) for seed in LEARN_SEEDS]
         figures_of, command = learning_figures, f"{command} --updates {arguments.updates}"
     else:
-        run = search(problem, design, config, policies, arguments.moves)
+        run = search(problem, design, config, params, arguments.moves)
         figures_of, command = search_figures, f"{command} --moves {arguments.moves}"
     runs = {**read_results("rl").get(arguments.part + suffix, {}), arguments.design: run}
     write_figures("rl", figures_of(runs, command) if not suffix else [], {arguments.part + suffix: runs})
-
-
-def pretraining_details(taught: Pretrained, count: int) -> dict[str, Any]:
-    """By passes over all netlists: the mean cost, relative to that of the first update of a netlist's variants."""
-    kind = taught.design // VARIANTS
-    first = np.array([taught.cost[np.argmax(kind == k)] for k in range(count // VARIANTS)])
-    rounds = (taught.cost / first[kind])[: len(kind) // count * count].reshape(-1, count).mean(1)
-    return {"updates": len(kind), "netlists": count, "cost_by_pass": rounds.round(4).tolist()}
 
 
 def search_figures(runs: dict[str, list[dict[str, float]]], command: str) -> list[Figure]:
