@@ -176,7 +176,9 @@ def verilator_program(
     argv: list[str | Path] = [program, "-cc", "--exe", "-Mdir", "obj", "--prefix", "Vtop", "-o", "simulation"]
     argv += ["--top-module", top, *options, source, *sources]
     run_tool(argv, cwd=folder, log=folder / "verilate.log", timeout_s=timeout_s, env=env)
+    # The wheel's makefile calls for a ``python``, which Debian does not have.
     make_argv: list[str | Path] = [make, "-C", "obj", "-f", "Vtop.mk", f"VM_TRACE={int(trace)}"]
+    make_argv += [f"PYTHON3={sys.executable}"]
     run_tool(make_argv, cwd=folder, log=folder / "build.log", timeout_s=timeout_s, env=env | compiler)
     return folder / "obj" / "simulation"
 

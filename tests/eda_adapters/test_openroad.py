@@ -184,8 +184,7 @@ def test_failed_stage_leaves_a_reproducible(run: Run, tmp_path: Path, monkeypatc
         run("error:globalplace")
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    with tarfile.open(tmp_path / "run" / "globalplace.tar.gz") as tar:
-        tar.extractall(elsewhere, filter="data")
+    subprocess.run(["tar", "xzf", tmp_path / "run" / "globalplace.tar.gz"], cwd=elsewhere, check=True)
     script = (elsewhere / "globalplace" / "script.tcl").read_text()
     assert str(tmp_path) not in script
     assert str(PDK.corner.liberty[0]) not in script

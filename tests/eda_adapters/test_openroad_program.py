@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import tarfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -90,10 +89,11 @@ def test_macro_outside_of_the_rows_is_refused_and_the_refusal_repeats(case: Case
     design = replace(case.design, macros=(replace(first, x=first.x + 10_000), *others))
     with pytest.raises(StageError, match=r"stage floorplan: \[ERROR MPL-0034\] .*repeat it: tar xzf"):
         run_flow(design, case.library, PDK, tmp_path)
-    with tarfile.open(tmp_path / "floorplan.tar.gz") as tar:
-        tar.extractall(tmp_path / "elsewhere", filter="data")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    subprocess.run(["tar", "xzf", tmp_path / "floorplan.tar.gz"], cwd=elsewhere, check=True)
     again = subprocess.run(
-        [tmp_path / "elsewhere" / "floorplan" / "run.sh"], capture_output=True, text=True, timeout=120, check=False
+        [elsewhere / "floorplan" / "run.sh"], capture_output=True, text=True, timeout=120, check=False
     )
     assert again.returncode == 1
     assert "MPL-0034" in again.stdout
